@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine contract: an engine runs guest instructions and nothing else. It
+ * knows no device, file or console.
+ */
+#ifndef TRIVET_ENGINE_H
+#define TRIVET_ENGINE_H
+
+#include <trivet/error.h>
+#include <trivet/types.h>
+
+struct vm;
+struct vcpu;
+struct exit;
+struct mem_slot;
+
+struct engine_caps {
+	bool usable;	      /* can run guests here at all */
+	bool hardware_speed;  /* runs them on hardware */
+	char why[192];	      /* one line: how, or why not */
+};
+
+struct engine_ops {
+	const char *name;
+
+	/* Fills caps; 0 when usable, else a negative errno with caps->why. */
+	int (*probe)(struct engine_caps *caps);
+
+	int (*vm_init)(struct vm *vm, struct error *err);
+	void (*vm_fini)(struct vm *vm);
+	/* Guest RAM was added. Before the first run. */
+	int (*map)(struct vm *vm, const struct mem_slot *slot);
+	/* RAM was written behind the engine's back (a device, a loader). May be
+	 * NULL. Any thread. */
+	void (*mem_written)(struct vm *vm, gpa_t a, u64 len);
+
+	int (*vcpu_init)(struct vcpu *v, struct error *err);
+	void (*vcpu_fini)(struct vcpu *v);
+
+	/*
+	 * Runs until the monitor is needed; fills *exit and returns 0, or a
+	 * negative errno when the engine itself failed. The vCPU's thread.
+	 */
+	int (*run)(struct vcpu *v, struct exit *exit);
+	/* Any thread: leave run() soon (v->kick is already set). May be NULL. */
+	void (*kick)(struct vcpu *v);
+
+	/* Can an external interrupt be taken before the next instruction? */
+	bool (*irq_ready)(struct vcpu *v);
+	/* Deliver vector at the next run(); only after irq_ready said yes. */
+	void (*irq_inject)(struct vcpu *v, u8 vector);
+	/* Leave run() with EXIT_IRQ_WINDOW as soon as irq_ready would say yes. */
+	void (*irq_window)(struct vcpu *v, bool wanted);
+	/* Deliver an NMI at the next run(); -EAGAIN while NMIs are blocked. */
+	int (*nmi_inject)(struct vcpu *v);
+
+	/* The architecture's state (x86: struct x86_state), in the common
+	 * layout. The vCPU's thread, or any while it is stopped. */
+	int (*get_state)(struct vcpu *v, void *arch_state);
+	int (*set_state)(struct vcpu *v, const void *arch_state);
+};
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Puts one machine together: memory map, devices, firmware tables, guest
+ * loader. Called by the programs (src/host, src/metal).
+ */
+#ifndef TRIVET_MACHINE_H
+#define TRIVET_MACHINE_H
+
+#include <trivet/chardev.h>
+#include <trivet/vm.h>
+
+/* A file's bytes in memory; name is for messages. data may be NULL with size 0. */
+struct blob {
+	const char *name;
+	const u8 *data;
+	u64 size;
+};
+
+struct machine_config {
+	const char *name;
+	u64 memory;    /* bytes; a multiple of 1 MiB */
+	unsigned cpus; /* 1..VM_MAX_VCPUS */
+	const char *cpu_model; /* "baseline" */
+	struct blob kernel;    /* bzImage, ELF64 vmlinux, PVH ELF, Multiboot 1 */
+	struct blob initrd;    /* or Multiboot's module; may be empty */
+	const char *cmdline;   /* never NULL */
+	struct chardev *console; /* COM1; may be NULL */
+	bool testdev;
+};
+
+#define MACHINE_MEMORY_MIN MIB(16)
+#define MACHINE_MEMORY_MAX GIB(256)
+
+struct machine;
+
+/*
+ * Builds the machine in an initialised, empty vm and loads the guest: RAM,
+ * vCPUs, devices, tables, the boot CPU's registers. config and the blobs must
+ * stay valid until machine_destroy (a reset loads the guest again). On error
+ * nothing is left behind but what vm_fini frees, and err has one line that names
+ * the file or value and what was expected: -EINVAL for bad input, -ENOMEM.
+ */
+int machine_create(struct vm *vm, const struct machine_config *config,
+		   struct machine **out, struct error *err);
+/*
+ * Power-up again: RAM zeroed, devices and vCPUs reset, guest reloaded. While no
+ * vCPU steps, without vm->lock; vm_clear_stop is done here.
+ */
+int machine_reset(struct machine *m, struct error *err);
+/* The operator's power button. With vm->lock held. */
+void machine_power_button(struct machine *m);
+void machine_destroy(struct machine *m);
+
+#endif

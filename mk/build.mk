@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiling the rooms: one object tree per variant, one archive per variant.
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Werror
+BASE_CFLAGS := -std=gnu11 -g -Iinclude -Isrc/arch/x86/include -fno-strict-aliasing \
+	-fno-common -fPIE -fstack-protector-strong $(WARN)
+FREE_CFLAGS := -ffreestanding
+# The program's own dependencies, asked for only when a host file is compiled.
+HOST_PKGS := libcyaml
+HOST_CFLAGS = -D_GNU_SOURCE -pthread $(shell pkg-config --cflags $(HOST_PKGS) 2>/dev/null)
+HOST_LIBS = -pthread $(shell pkg-config --libs $(HOST_PKGS) 2>/dev/null)
+
+FREE_SRC := $(sort $(wildcard src/lib/*.c src/core/*.c src/arch/x86/*.c src/arch/x86/*.S \
+	src/device/*.c src/pci/*.c src/virtio/*.c src/machine/*.c src/engine/soft/*.c))
+HOSTED_SRC := $(sort $(wildcard src/engine/kvm/*.c src/host/*.c))
+
+# $(1) variant; VARIANT_<v>_CC and VARIANT_<v>_FLAGS say how.
+VARIANT_release_CC = $(CC)
+VARIANT_release_FLAGS := -O2
+VARIANT_asan_CC = $(CC)
+VARIANT_asan_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+VARIANT_fuzz_CC = $(CLANG)
+VARIANT_fuzz_FLAGS := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer
+VARIANTS := release asan fuzz
+
+define variant_rules
+FREE_OBJ_$(1) := $$(FREE_SRC:%=build/obj/$(1)/%.o)
+HOSTED_OBJ_$(1) := $$(HOSTED_SRC:%=build/obj/$(1)/%.o)
+$$(FREE_OBJ_$(1)): build/obj/$(1)/%.o: % mk/build.mk
+	@mkdir -p $$(@D)
+	$$(VARIANT_$(1)_CC) $$(BASE_CFLAGS) $$(FREE_CFLAGS) $$(VARIANT_$(1)_FLAGS) -MMD -MP -c $$< -o $$@
+$$(HOSTED_OBJ_$(1)): build/obj/$(1)/%.o: % mk/build.mk
+	@mkdir -p $$(@D)
+	$$(VARIANT_$(1)_CC) $$(BASE_CFLAGS) $$(HOST_CFLAGS) $$(VARIANT_$(1)_FLAGS) -MMD -MP -c $$< -o $$@
+build/obj/$(1)/libtrivet.a: $$(FREE_OBJ_$(1))
+	@rm -f $$@
+	ar rcs $$@ $$^
+-include $$(FREE_OBJ_$(1):.o=.d) $$(HOSTED_OBJ_$(1):.o=.d)
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
+
+build/trivet: $(HOSTED_OBJ_release) build/obj/release/libtrivet.a
+	$(CC) -pie -o $@ $^ $(HOST_LIBS)

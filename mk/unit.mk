@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests: tests/unit/test_*.c, each its own program under ASan and UBSan,
+# linked with the freestanding rooms and a fake platform. Fuzz targets:
+# tests/fuzz/fuzz_*.c. A source names libraries it needs in a line `// LIBS: -lx`.
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=build/unit/%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
+FUZZ_SECONDS ?= 10
+
+TEST_CFLAGS := $(filter-out -Wmissing-prototypes,$(BASE_CFLAGS)) -Itests/unit -D_GNU_SOURCE
+libs_of = $(shell sed -n 's,^// LIBS: ,,p' $(1))
+
+build/unit/%: tests/unit/%.c tests/unit/fake_platform.c build/obj/asan/libtrivet.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.a,$^) \
+		-lcmocka -pthread $(call libs_of,$<)
+-include $(UNIT_BIN:=.d)
+
+build/fuzz/%: tests/fuzz/%.c tests/unit/fake_platform.c build/obj/fuzz/libtrivet.a
+	@mkdir -p $(@D)
+	$(CLANG) $(TEST_CFLAGS) $(VARIANT_fuzz_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ \
+		$(filter %.c %.a,$^) -pthread $(call libs_of,$<)
+-include $(FUZZ_BIN:=.d)
+
+.PHONY: unit fuzz
+unit: $(UNIT_BIN) ## unit tests, under ASan and UBSan
+	@fail=0; for t in $^; do $$t >$$t.log 2>&1 || { fail=1; echo "FAILED $$t"; tail -n 40 $$t.log; }; done; \
+	cat $(UNIT_BIN:=.log) | awk '/^\[  PASSED  \]/ {p += $$4} /^\[  FAILED  \] [0-9]+ test/ {f += $$4} \
+		END {printf "unit: %d passed, %d failed\n", p, f}'; exit $$fail
+
+fuzz: $(FUZZ_BIN) ## every fuzz target for FUZZ_SECONDS each
+	@for t in $^; do n=$$(basename $$t); mkdir -p build/fuzz/corpus/$$n; echo "$$n: $(FUZZ_SECONDS) s"; \
+	$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/$$n- \
+		build/fuzz/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n 2>/dev/null) >$$t.log 2>&1 \
+		|| { tail -n 30 $$t.log; exit 1; }; done
