@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keyboard controller, as far as a PC without a keyboard needs: status, self\n * test, A20, and the reset pulse (command FEh). */
+/* Keyboard controller, as far as a PC without a keyboard needs: status, self
+ * test, A20, and the reset pulse (command FEh). */
 #ifndef TRIVET_DEVICE_I8042_H
 #define TRIVET_DEVICE_I8042_H
 
