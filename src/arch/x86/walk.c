@@ -20,6 +20,10 @@
 /* Bits 51:X86_PHYS_BITS must be zero in every entry. */
 #define ADDR_RESERVED (bits_mask(52) & ~bits_mask(X86_PHYS_BITS))
 
+/* Address bits below a large leaf's size, except PAT (bit 12). */
+#define LEAF_2M_RESERVED (BIT(21) - BIT(13))
+#define LEAF_1G_RESERVED (BIT(30) - BIT(13))
+
 enum { WALK_AGAIN = 2 }; /* beside enum x86_status, inside this file only */
 
 struct level {
@@ -163,8 +167,8 @@ static int walk_4level(struct walk *w)
 {
 	static const struct level levels[] = {
 		{ 39, false, 0 },
-		{ 30, true, bits_mask(30) & ~bits_mask(13) },
-		{ 21, true, bits_mask(21) & ~bits_mask(13) },
+		{ 30, true, LEAF_1G_RESERVED },
+		{ 21, true, LEAF_2M_RESERVED },
 		{ 12, true, 0 },
 	};
 
@@ -176,7 +180,7 @@ static int walk_4level(struct walk *w)
 static int walk_pae(struct walk *w)
 {
 	static const struct level levels[] = {
-		{ 21, true, bits_mask(21) & ~bits_mask(13) },
+		{ 21, true, LEAF_2M_RESERVED },
 		{ 12, true, 0 },
 	};
 	u64 pdpte = w->c->pdpte[bits_get(w->q->lin, 30, 31)];
