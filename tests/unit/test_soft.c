@@ -109,7 +109,7 @@ static int teardown(void **state)
 
 /* A blob of guest code between two labels in this file's text. */
 #define GUEST(name, code)                                                      \
-	__asm__(".pushsection .rodata\n" #name ":\n" code "\n" #name           \
+	__asm__(".pushsection .rodata\n.balign 4096\n" #name ":\n" code "\n" #name           \
 		"_end:\n.popsection\n");                                       \
 	extern const u8 name[], name##_end[]
 
