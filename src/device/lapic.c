@@ -87,7 +87,6 @@ static int lapic_ack(void *ctx)
 		vector_set(l->irr, (u8)vector, false);
 		vector_set(l->isr, (u8)vector, true);
 	}
-	lapic_notify(l); /* a still higher one may be waiting */
 	return vector;
 }
 
