@@ -19,13 +19,6 @@ static int exec_too_long(struct x86_cpu *c, const struct x86_insn *i)
 	return x86_gp0(c);
 }
 
-static u64 code_lin(const struct x86_cpu *c)
-{
-	u64 lin = c->rip + c->seg_base[SEG_CS];
-
-	return c->mode == X86_MODE_64 ? lin : (u32)lin;
-}
-
 /* Decodes and binds; -EAGAIN when avail bytes do not hold the instruction. */
 static int decode_bytes(const struct x86_cpu *c, struct x86_insn *insn, const u8 *code,
 			size_t avail)
@@ -60,7 +53,7 @@ int soft_decode_one(struct x86_cpu *c, struct x86_insn *insn)
 {
 	u8 code[INSN_MAX];
 	unsigned room = code_room(c, INSN_MAX), got;
-	u64 lin = code_lin(c);
+	u64 lin = soft_code_lin(c);
 	gpa_t ignored;
 	int r;
 
@@ -148,11 +141,6 @@ static struct block *block_make(struct soft_vcpu *s, u64 a, struct soft_page *pa
 	return b;
 }
 
-static bool block_fresh(const struct block *b)
-{
-	return b->gen == __atomic_load_n(&b->page->gen, __ATOMIC_RELAXED);
-}
-
 /* Finds the block of a guest-physical address, dropping outdated ones passed. */
 static struct block *block_lookup(struct soft_vcpu *s, u64 a)
 {
@@ -161,7 +149,7 @@ static struct block *block_lookup(struct soft_vcpu *s, u64 a)
 	while (*p) {
 		struct block *b = *p;
 
-		if (!block_fresh(b)) {
+		if (!soft_block_fresh(b)) {
 			*p = b->next;
 			continue;
 		}
@@ -186,36 +174,19 @@ static struct block *block_by_gpa(struct soft_vcpu *s, u64 a)
 
 /* --- finding one ----------------------------------------------------------------- */
 
-/* What beside the linear address decides which block it is. */
-static u64 jump_key(const struct x86_cpu *c)
-{
-	return c->asid | (u64)(c->cpl == 3) << 12 | (u64)c->mode << 13 |
-	       c->lookup_gen << 16;
-}
-
-static bool within_segment(const struct x86_cpu *c, const struct block *b)
-{
-	return c->mode == X86_MODE_64 ||
-	       c->rip + b->bytes - 1u <= c->seg[SEG_CS].limit;
-}
-
 struct block *soft_block_find(struct soft_vcpu *s, int *status)
 {
 	struct x86_cpu *c = &s->cpu;
-	u64 lin = code_lin(c), key = jump_key(c);
-	struct jump_entry *e = &s->jumps[(lin ^ lin >> 12) & (JUMP_CACHE_SIZE - 1)];
+	u64 lin = soft_code_lin(c);
 	struct block *b;
 	gpa_t a;
 
-	*status = X86_OK;
-	if (likely(e->lin == lin && e->key == key && e->block && block_fresh(e->block)))
-		return likely(within_segment(c, e->block)) ? e->block : NULL;
 	*status = code_room(c, 1) ? x86_translate(c, lin, X86_EXEC, &a) : x86_gp0(c);
 	if (*status)
 		return NULL;
 	b = block_by_gpa(s, a.v);
-	/* a translation may have been flushed by decoding: take the key anew */
+	/* decoding may have flushed translations: take the key anew */
 	if (b)
-		*e = (struct jump_entry){ lin, jump_key(c), b };
-	return b && within_segment(c, b) ? b : NULL;
+		*soft_jump_entry(s, lin) = (struct jump_entry){ lin, soft_jump_key(c), b };
+	return b && soft_block_within_segment(c, b) ? b : NULL;
 }

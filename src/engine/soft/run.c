@@ -151,7 +151,9 @@ static int run_loop(struct soft_vcpu *s, struct exit *x)
 		if (unlikely(needs_step(c))) {
 			r = run_step(s);
 		} else {
-			b = soft_block_find(s, &r);
+			b = soft_block_hit(s);
+			if (unlikely(!b))
+				b = soft_block_find(s, &r);
 			if (likely(b))
 				r = run_block(s, b);
 			else

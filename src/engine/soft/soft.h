@@ -101,10 +101,54 @@ void soft_attend_sync(struct soft_vcpu *s);
 
 /* --- block.c: finding and making blocks ----------------------------------- */
 
+/* Linear address of the CPU's current instruction. */
+static inline u64 soft_code_lin(const struct x86_cpu *c)
+{
+	u64 lin = c->rip + c->seg_base[SEG_CS];
+
+	return likely(c->mode == X86_MODE_64) ? lin : (u32)lin;
+}
+
+/* What beside the linear address decides which block it is. */
+static inline u64 soft_jump_key(const struct x86_cpu *c)
+{
+	return c->asid | (u64)(c->cpl == 3) << 12 | (u64)c->mode << 13 |
+	       c->lookup_gen << 16;
+}
+
+static inline struct jump_entry *soft_jump_entry(struct soft_vcpu *s, u64 lin)
+{
+	return &s->jumps[(lin ^ lin >> 12) & (JUMP_CACHE_SIZE - 1)];
+}
+
+static inline bool soft_block_fresh(const struct block *b)
+{
+	return b->gen == __atomic_load_n(&b->page->gen, __ATOMIC_RELAXED);
+}
+
+static inline bool soft_block_within_segment(const struct x86_cpu *c,
+					     const struct block *b)
+{
+	return c->mode == X86_MODE_64 ||
+	       c->rip + b->bytes - 1u <= c->seg[SEG_CS].limit;
+}
+
+/* The block at the CPU's current instruction when it was there before, or NULL. */
+static inline struct block *soft_block_hit(struct soft_vcpu *s)
+{
+	struct x86_cpu *c = &s->cpu;
+	u64 lin = soft_code_lin(c);
+	const struct jump_entry *e = soft_jump_entry(s, lin);
+
+	if (likely(e->lin == lin && e->key == soft_jump_key(c) && e->block) &&
+	    likely(soft_block_fresh(e->block) && soft_block_within_segment(c, e->block)))
+		return e->block;
+	return NULL;
+}
+
 /*
- * The block at the CPU's current instruction; NULL with *status X86_OK when that
- * instruction must go the slow way (page crossing, not RAM, segment end), or
- * X86_FAULT.
+ * The same, made if need be. NULL with *status X86_OK when the instruction must
+ * go the slow way (page crossing, not RAM, segment end), or X86_FAULT.
  */
 struct block *soft_block_find(struct soft_vcpu *s, int *status);
 /* Decodes the one instruction at c->rip into insn. X86_OK or X86_FAULT. */
