@@ -83,7 +83,6 @@ static void finish_table(u8 *p, const char *signature, u8 revision, size_t n)
  *                 IRQNoFlags () {4} })
  *         }
  *         Device (RTC) ... PNP0B00, ports 70h and 71h, IRQ 8
- *         Device (TIMR) ... PNP0100, ports 40h to 43h, IRQ 0
  *     }
  * }
  */
@@ -123,7 +122,6 @@ static u32 build_dsdt(struct tables *t)
 	mark = aml_open_scope(&a, "\\_SB_");
 	dsdt_device(&a, "COM1", "PNP0501", 1, COM1_PORT, 8, COM1_IRQ);
 	dsdt_device(&a, "RTC_", "PNP0B00", 0, 0x70, 2, 8);
-	dsdt_device(&a, "TIMR", "PNP0100", 0, 0x40, 4, 0);
 	aml_close(&a, mark);
 
 	p = reserve(t, HEADER_SIZE + a.len, &addr);
