@@ -5,6 +5,8 @@
 #include <trivet/bits.h>
 #include <trivet/string.h>
 
+#include "boot.h"
+
 #define ELF_MAX_SEGMENTS 64
 #define EM_386 3
 #define EM_X86_64 62
@@ -102,7 +104,7 @@ static int load_segment(struct machine *m, const struct elf *elf,
 				 name, (unsigned long long)s->memsz,
 				 (unsigned long long)s->paddr,
 				 (unsigned long long)(m->config.memory >> 20));
-	return guest_mem_write(m->vm, gpa(s->paddr), bytes, s->filesz);
+	return boot_write(m, s->paddr, bytes, s->filesz, err);
 }
 
 int elf_load(struct machine *m, const struct elf *elf, u64 entry, u64 *start,

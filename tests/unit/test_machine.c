@@ -359,11 +359,11 @@ static void test_reset(void **state)
 {
 	struct box *b = *state;
 	struct x86_state first;
-	u8 byte = 0xaa, *zp;
+	static u8 zp[4096];
+	u8 byte = 0xaa;
 
 	create(b);
 	first = rec.state[0];
-	zp = malloc(4096);
 	memcpy(zp, mem(b, first.gpr[REG_RSI], 4096), 4096);
 	guest_mem_write(&b->vm, gpa(MIB(9)), &byte, 1);
 	guest_mem_write(&b->vm, gpa(MIB(4) + 0x200), &byte, 1);
@@ -378,7 +378,6 @@ static void test_reset(void **state)
 	assert_memory_equal(mem(b, first.gpr[REG_RSI], 4096), zp, 4096);
 	assert_memory_equal(&rec.state[0], &first, sizeof first);
 	assert_int_equal(b->vm.vcpus[1]->state, VCPU_WAIT_SIPI);
-	free(zp);
 }
 
 static void test_power_button(void **state)
