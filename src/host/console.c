@@ -252,14 +252,21 @@ void console_pause(struct console *c)
 	outq_wait(c->outq);
 }
 
-void console_close(struct console *c, unsigned patience_ms)
+void console_finish(struct console *c, unsigned patience_ms)
 {
 	u64 lost = c->outq ? outq_close(c->outq, patience_ms) : 0;
 
+	c->outq = NULL;
+	c->vm = NULL;
 	console_leave(c);
 	if (lost)
 		log_line("console: %llu bytes of output were lost: nobody took them",
 			 (unsigned long long)lost);
+}
+
+void console_close(struct console *c)
+{
+	console_finish(c, 0);
 	if (c->own_out)
 		close(c->out_fd);
 	free(c);

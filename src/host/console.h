@@ -47,9 +47,12 @@ bool console_congested(const struct console *c);
 void console_pause(struct console *c);
 
 /*
- * Writes what is left (giving up after patience_ms without progress), says how
- * much was lost, if any, restores the terminal.
+ * The guest has ended: writes what is left (giving up after patience_ms without
+ * progress), says how much was lost, if any, and restores the terminal. What
+ * comes later vanishes.
  */
-void console_close(struct console *c, unsigned patience_ms);
+void console_finish(struct console *c, unsigned patience_ms);
+/* After the device is gone. Finishes first if that was not done. */
+void console_close(struct console *c);
 
 #endif
