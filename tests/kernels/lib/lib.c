@@ -9,7 +9,7 @@ extern const u32 fixups_start[], fixups_end[];
 extern u8 trap_stubs[];
 
 volatile struct trap trap_last;
-ulong trap_escape;
+ulong trap_escape, trap_escape_sp;
 struct gate idt[256];
 struct pointer idt_pointer = { sizeof(idt) - 1, (ulong)idt };
 

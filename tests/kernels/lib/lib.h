@@ -227,13 +227,20 @@ void trap_set_hook(unsigned vector, trap_hook *hook);
 		__asm__ volatile(TRY_TEXT(insn) : __VA_ARGS__);           \
 	} while (0)
 
-/* For a jump: a fault elsewhere goes on after the TRY too. */
-extern ulong trap_escape;
-#define TRY_JUMP(insn, ...)                                              \
-	do {                                                             \
-		trap_clear();                                            \
-		__asm__ volatile("movl $772f, trap_escape\n" TRY_TEXT(insn) \
-				 "movl $0, trap_escape\n" : __VA_ARGS__);  \
+/* For a jump: a fault elsewhere goes on after the TRY too, on the same stack. */
+extern ulong trap_escape, trap_escape_sp;
+#ifdef __x86_64__
+#define SP_NAME "%%rsp"
+#else
+#define SP_NAME "%%esp"
+#endif
+#define TRY_JUMP(insn, ...)                                                  \
+	do {                                                                 \
+		trap_clear();                                                \
+		__asm__ volatile("movl $772f, trap_escape\n"                 \
+				 "mov " SP_NAME ", trap_escape_sp\n"         \
+				 TRY_TEXT(insn) "movl $0, trap_escape\n"     \
+				 "mov trap_escape_sp, " SP_NAME : __VA_ARGS__); \
 	} while (0)
 
 void check_fault(unsigned vector, ulong error, const char *name);
