@@ -81,13 +81,12 @@ static int exec_into(struct x86_cpu *c, const struct x86_insn *i)
 /* INT1: #DB as a trap without a bit in DR6; no gate privilege check. */
 static int exec_int1(struct x86_cpu *c, const struct x86_insn *i)
 {
-	u64 pending = c->pending_dr6;
 	int r;
 
 	(void)i;
 	x86_fault(c, EXC_DB);
-	c->fault.dr6 = pending;
 	r = x86_deliver_fault(c);
+	c->pending_dr6 = DEBUG_NO_STEP;
 	return r < 0 ? r : X86_BREAK;
 }
 
@@ -111,7 +110,7 @@ static int after_segment(struct x86_cpu *c, unsigned seg)
 	if (seg != SEG_SS)
 		return X86_OK;
 	c->irq_shadow = 2;
-	c->pending_dr6 &= ~DR6_BS;
+	c->pending_dr6 |= DEBUG_NO_STEP;
 	return X86_BREAK;
 }
 

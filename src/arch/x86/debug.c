@@ -42,19 +42,18 @@ int x86_debug_before(struct x86_cpu *c)
 		c->fault.dr6 = hit;
 		return X86_FAULT;
 	}
-	c->rflags &= ~FL_RF;
-	if (c->rflags & FL_TF)
-		c->pending_dr6 |= DR6_BS;
 	return X86_OK;
 }
 
-int x86_debug_after(struct x86_cpu *c)
+int x86_debug_after(struct x86_cpu *c, bool stepped)
 {
-	u64 dr6 = c->pending_dr6;
+	u64 dr6 = c->pending_dr6 & ~DEBUG_NO_STEP;
 
+	if (stepped && !(c->pending_dr6 & DEBUG_NO_STEP))
+		dr6 |= DR6_BS;
+	c->pending_dr6 = 0;
 	if (!dr6)
 		return X86_OK;
-	c->pending_dr6 = 0;
 	x86_fault(c, EXC_DB);
 	c->fault.dr6 = dr6;
 	return X86_FAULT;

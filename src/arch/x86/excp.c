@@ -335,7 +335,7 @@ static int deliver_faults(struct x86_cpu *c, enum fault_class first)
 /* A task switch on the way may have armed the T-bit trap. */
 static int deliver_pending_trap(struct x86_cpu *c, int r)
 {
-	if (r == X86_OK && unlikely(c->pending_dr6 & DR6_BT) && x86_debug_after(c) == X86_FAULT)
+	if (r == X86_OK && unlikely(c->pending_dr6 & DR6_BT) && x86_debug_after(c, false) == X86_FAULT)
 		return deliver_faults(c, BENIGN);
 	return r;
 }
@@ -366,6 +366,6 @@ int x86_soft_interrupt(struct x86_cpu *c, u8 vector)
 
 	if (r < 0)
 		return r;
-	c->pending_dr6 &= ~DR6_BS; /* TF was cleared: no trap in the handler */
+	c->pending_dr6 |= DEBUG_NO_STEP; /* TF was cleared: no trap in the handler */
 	return X86_BREAK;
 }

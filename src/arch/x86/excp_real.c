@@ -89,7 +89,7 @@ int x86_vme_int(struct x86_cpu *c, u8 vector)
 	x86_load_segment_real(c, SEG_CS, (u16)(entry >> 16));
 	c->rip = entry & 0xffff;
 	c->rflags &= ~clear;
-	c->pending_dr6 &= ~DR6_BS;
+	c->pending_dr6 |= DEBUG_NO_STEP;
 	x86_update_mode(c);
 	return 1;
 }

@@ -25,7 +25,7 @@ int x86_exec_syscall(struct x86_cpu *c, const struct x86_insn *i)
 	c->rip = c->msr.lstar;
 	x86_flags_set(c, flags & ~c->msr.sfmask);
 	if (!(c->rflags & FL_TF))
-		c->pending_dr6 &= ~DR6_BS; /* the trap follows the new TF */
+		c->pending_dr6 |= DEBUG_NO_STEP; /* the trap follows the new TF */
 	set_flat_segment(c, SEG_CS, sel, ATTR_CODE64(0));
 	set_flat_segment(c, SEG_SS, (u16)(sel + 8), ATTR_DATA32(0));
 	update_cpl64(c);

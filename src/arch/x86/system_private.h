@@ -16,6 +16,15 @@ enum {
 	DT_INT = 14, DT_TRAP = 15
 };
 
+#define DR6_BD BIT(13) /* debug register access with DR7.GD */
+#define DR6_BS BIT(14) /* single-step */
+#define DR6_BT BIT(15) /* task switch into a TSS with T set */
+#define DR6_ONES 0xffff0ff0u
+#define DR7_ONES 0x400u
+#define DR7_GD BIT(13)
+/* In c->pending_dr6: no single-step trap after this instruction. */
+#define DEBUG_NO_STEP BIT(63)
+
 /* Flat segments as SYSCALL, SYSENTER and their returns make them. */
 #define ATTR_CODE64(dpl) (SA_G | SA_L | SA_P | SA_S | 0xbu | (u32)(dpl) << SA_DPL_SHIFT)
 #define ATTR_CODE32(dpl) (SA_G | SA_DB | SA_P | SA_S | 0xbu | (u32)(dpl) << SA_DPL_SHIFT)
@@ -179,6 +188,11 @@ int x86_deliver_real(struct x86_cpu *c, const struct delivery *d);
 /* INT n in virtual-8086 mode with CR4.VME: 1 when handled by redirection, 0
  * when it goes through the IDT, negative on a fault. SDM 21.3.3. */
 int x86_vme_int(struct x86_cpu *c, u8 vector);
+
+/* --- debug.c --------------------------------------------------------------- */
+
+/* A port access: remembers the I/O breakpoints it hits. */
+void x86_debug_io(struct x86_cpu *c, u16 port, unsigned size);
 
 /* --- handlers -------------------------------------------------------------- */
 

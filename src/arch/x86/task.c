@@ -277,6 +277,8 @@ int x86_task_switch(struct x86_cpu *c, u16 tss_sel, enum x86_task_reason why, bo
 	bool switched;
 	int r = x86_task_enter(c, tss_sel, why, has_error, error, &switched);
 
+	if (r >= 0 && (c->pending_dr6 & DR6_BT))
+		r = x86_debug_after(c, false); /* the new task's T bit */
 	if (r != X86_FAULT || !switched)
 		return r;
 	/* It belongs to the new task, at its first instruction: the run loop,
