@@ -135,6 +135,7 @@ static void test_xm(void)
 	check_fault(UD, 0, "ud-xm-without-osxmmexcpt");
 	write_cr4(read_cr4() | CR4_OSXMMEXCPT);
 	set_mxcsr(0x1f80);
+	__asm__ volatile("movsd %0, %%xmm0" : : "m"(one));
 	TRY("divsd %0, %%xmm0", : "m"(zero));
 	check_no_trap("xm-masked");
 	__asm__ volatile("movsd %%xmm0, %0" : "=m"(r));
