@@ -181,7 +181,7 @@ x86_exec_fn int_bind_shift(const struct x86_insn *i, unsigned mode)
 
 /*
  * 16 bits with a count above 16 is undefined; processors shift the 48-bit
- * value v:fill:v, which is also right below 16.
+ * value v:fill:fill (SHRD: fill:fill:v), which is also right below 16.
  */
 INLINE u64 shift_shld(struct x86_cpu *c, unsigned bits, u64 v, u64 fill,
 		      unsigned n)
@@ -190,7 +190,7 @@ INLINE u64 shift_shld(struct x86_cpu *c, unsigned bits, u64 v, u64 fill,
 	bool cf;
 
 	if (bits == 16) {
-		wide = v << 32 | fill << 16 | v;
+		wide = v << 32 | fill << 16 | fill;
 		res = int_trunc((wide << n) >> 32, 16);
 		cf = (wide >> (48 - n)) & 1;
 	} else {
@@ -205,7 +205,7 @@ INLINE u64 shift_shld(struct x86_cpu *c, unsigned bits, u64 v, u64 fill,
 INLINE u64 shift_shrd(struct x86_cpu *c, unsigned bits, u64 v, u64 fill,
 		      unsigned n)
 {
-	u64 wide = bits == 16 ? v << 32 | fill << 16 | v : v;
+	u64 wide = bits == 16 ? fill << 32 | fill << 16 | v : v;
 	u64 res = bits == 16 ? wide >> n : wide >> n | fill << (bits - n);
 
 	res = int_trunc(res, bits);
