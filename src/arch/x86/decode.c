@@ -155,7 +155,6 @@ static int decode_vex(struct decoder *d, u8 first)
 	if (d->mode != X86_MODE_64) {
 		d->rex = 0; /* W too is ignored */
 		i->vex_lw &= 1;
-		i->vvvv &= 7;
 	}
 	if ((p1 & 0x1f) < 2 || (p1 & 0x1f) > 3 || (i->vex_lw & 1))
 		return -EINVAL;
@@ -165,6 +164,8 @@ static int decode_vex(struct decoder *d, u8 first)
 		return d->pos >= MAX_LEN ? -E2BIG : -EAGAIN;
 	if (!vex_known(d, p2 & 3, (next >> 3) & 7))
 		return -EINVAL;
+	if (d->mode != X86_MODE_64)
+		i->vvvv &= 7;
 	i->flags |= (u8)(X86_I_VEX | pp_flags[p2 & 3]);
 	d->entry = M | NOSIZE | V | (d->map == X86_MAP_0F3A ? IB : 0u);
 	return 0;
