@@ -211,7 +211,7 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 	return 0;
 }
 
-int vmfile_parse(struct vm_config *cfg, const char *path, const u8 *text,
+static int parse(struct vm_config *cfg, const char *path, const u8 *text,
 		 size_t size, struct error *err)
 {
 	struct vmfile_lines lines;
@@ -240,6 +240,18 @@ int vmfile_parse(struct vm_config *cfg, const char *path, const u8 *text,
 		return schema_fault(path, &log, &lines, code, err);
 	r = apply_all(&apply, file);
 	cyaml_free(&config, &schema, file, 0);
+	return r;
+}
+
+int vmfile_parse(struct vm_config *cfg, const char *path, const u8 *text,
+		 size_t size, struct error *err)
+{
+	int r = parse(cfg, path, text, size, err);
+
+	/* what is quoted from the file must not break the one line */
+	for (char *p = err->msg; r && *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = '?';
 	return r;
 }
 

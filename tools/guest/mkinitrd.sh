@@ -22,12 +22,6 @@ for applet in $("$busybox" --list-full); do
 	esac
 	ln -sf /bin/busybox "$tree/$applet"
 done
-# Our init is a script, so these act at once instead of signalling it.
-for action in poweroff reboot halt; do
-	rm -f "$tree/sbin/$action"
-	printf '#!/bin/sh\nsync\nexec /bin/busybox %s -f\n' "$action" >"$tree/sbin/$action"
-	chmod 755 "$tree/sbin/$action"
-done
 cp "$here/init" "$tree/init"
 chmod 755 "$tree/init" "$tree/bin/busybox"
 [ ! -d "$extra" ] || cp -R "$extra/." "$tree/bench/"
