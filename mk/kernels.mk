@@ -6,7 +6,7 @@ KERNEL_ELF := $(KERNEL_SRC:tests/kernels/%.c=build/kernels/%.elf)
 KERNEL_CFLAGS := -std=gnu11 -g0 -O1 -ffreestanding -fno-stack-protector -fno-pie -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -mgeneral-regs-only -fno-toplevel-reorder -fno-strict-aliasing \
 	-Wall -Wextra -Wshadow -Werror -Itests/kernels
-KERNEL_LIB64 := tests/kernels/lib/start64.S tests/kernels/lib/trap64.S tests/kernels/lib/lib.c tests/kernels/lib/init64.c
+KERNEL_LIB64 := tests/kernels/lib/start64.S tests/kernels/lib/trap64.S tests/kernels/lib/lib.c tests/kernels/lib/init64.c tests/kernels/lib/tsc.c tests/kernels/lib/smp64.S
 KERNEL_LIB32 := tests/kernels/lib/start32.S tests/kernels/lib/trap32.S tests/kernels/lib/lib.c tests/kernels/lib/init32.c
 KERNEL_LD := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,--no-warn-rwx-segments -Wl,-T,tests/kernels/lib/kernel.ld

@@ -278,6 +278,8 @@ void lapic_destroy(struct lapic_set *s)
 			continue;
 		timer_cancel(&l->timer);
 		lapic_window_release(l);
+		if (l->v->irq_ctx != l)
+			continue;
 		l->v->irq = NULL;
 		l->v->irq_ctx = NULL;
 	}

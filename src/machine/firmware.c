@@ -44,8 +44,9 @@ static int install_bda(struct machine *m)
 
 /*
  * A CPU that is INITed by software comes to the reset vector, and finds what an
- * AT BIOS does there: with shutdown status 05h, 09h or 0Ah in CMOS byte 0Fh it
- * jumps through the far pointer at 40h:67h, else it resets the machine.
+ * AT BIOS does there: with shutdown status 0Ah, or 05h (which first ends an
+ * interrupt of the 8259) in CMOS byte 0Fh it jumps through the far pointer at
+ * 40h:67h, else it resets the machine.
  */
 static const u8 reset_stub[] = {
 	0xfa,			      /*     cli */
@@ -61,10 +62,11 @@ static const u8 reset_stub[] = {
 	0x30, 0xc0,		      /*     xor al, al */
 	0xe6, 0x71,		      /*     out 71h, al */
 	0x80, 0xfc, 0x05,	      /*     cmp ah, 5 */
-	0x74, 0x0a,		      /*     je resume */
-	0x80, 0xfc, 0x09,	      /*     cmp ah, 9 */
-	0x74, 0x05,		      /*     je resume */
-	0x80, 0xfc, 0x0a,	      /*     cmp ah, 0ah */
+	0x75, 0x06,		      /*     jne next */
+	0xb0, 0x20,		      /*     mov al, 20h */
+	0xe6, 0x20,		      /*     out 20h, al */
+	0xeb, 0x05,		      /*     jmp resume */
+	0x80, 0xfc, 0x0a,	      /* next: cmp ah, 0ah */
 	0x75, 0x04,		      /*     jne reset */
 	0xff, 0x2e, 0x67, 0x04,	      /* resume: jmp far [467h] */
 	0xba, ACPI_RESET_PORT & 0xff, ACPI_RESET_PORT >> 8, /* reset: mov dx, cf9h */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hostile kernels and initrds: whatever the bytes, the machine is built or
- * refused with a message, and nothing else happens. The first byte chooses what
- * the rest is: a kernel as it stands, or patches over a good one of each kind.
+ * Hostile kernels and initrds: whatever the bytes, they are loaded or refused
+ * with a message, and nothing else happens. The first byte chooses what the rest
+ * is: a kernel as it stands, or patches over a good one of each kind.
  */
 #include <stdlib.h>
 
+#include "../../src/machine/boot.h"
 #include "../unit/machine_fixture.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -36,25 +37,40 @@ static size_t patch(u8 *buf, size_t n, const u8 *data, size_t size)
 	return at;
 }
 
+/* One machine for the whole run: each input is loaded into it anew. */
+static struct machine *the_machine(void)
+{
+	static struct vm vm __attribute__((aligned(64)));
+	static struct machine *m;
+	static u8 good[ELF_BYTES];
+	struct machine_config config = {
+		.name = "fuzz",
+		.memory = MIB(16),
+		.cpus = 1,
+		.cpu_model = "baseline",
+		.kernel = { "kernel", good, make_bzimage(good) },
+		.cmdline = "a b",
+	};
+
+	if (!m && (vm_init(&vm, "fuzz", &rec_engine, NULL) ||
+		   machine_create(&vm, &config, &m, NULL)))
+		abort();
+	return m;
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static u8 base[ELF_BYTES];
-	struct machine_config config = {
-		.name = "fuzz", .memory = MIB(16), .cpus = 1,
-		.cpu_model = "baseline", .cmdline = "a b",
-	};
-	struct vm *vm = aligned_alloc(64, (sizeof *vm + 63) & ~(size_t)63);
+	struct machine *m = the_machine();
 	struct error err = { .msg = "" };
-	struct machine *m = NULL;
+	struct x86_state st;
+	size_t n, used = size - 1;
 	u8 *kernel;
-	size_t n, used;
 
-	if (size < 2) {
-		free(vm);
+	if (size < 2)
 		return 0;
-	}
 	if (data[0] % KINDS == KINDS - 1) {
-		n = used = size - 1;
+		n = used;
 		kernel = malloc(n);
 		memcpy(kernel, data + 1, n);
 	} else {
@@ -65,19 +81,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		kernel = malloc(n);
 		memcpy(kernel, base, n);
 	}
-	config.kernel = (struct blob){ "kernel", kernel, n };
-	config.initrd = (struct blob){ "initrd", data + 1 + used, size - 1 - used };
-	if (config.initrd.size == 0)
-		config.initrd.name = NULL;
-	if (vm_init(vm, "fuzz", &rec_engine, &err) == 0) {
-		if (machine_create(vm, &config, &m, &err) && err.msg[0] == 0)
-			abort(); /* refused without a word */
-		if (m && data[0] & 0x40 && machine_reset(m, &err))
-			abort(); /* the same files were good a moment ago */
-		machine_destroy(m);
-		vm_fini(vm);
-	}
+	m->config.kernel = (struct blob){ "kernel", kernel, n };
+	m->config.initrd = (struct blob){ "initrd", data + 1 + used, size - 1 - used };
+	arch_state_reset(&st, m->vm, 0, false);
+	if (boot_load(m, &st, &err) && err.msg[0] == 0)
+		abort(); /* refused without a word */
 	free(kernel);
-	free(vm);
 	return 0;
 }

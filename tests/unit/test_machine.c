@@ -258,6 +258,42 @@ static void test_acpi_entries(void **state)
 	assert_int_equal(nmis, 1);
 }
 
+/* Intel's own compiler must read the tables, and take what it read back. */
+static void test_acpi_iasl(void **state)
+{
+	static const char *const names[] = { "DSDT", "FACS", "FACP", "APIC", "RSDT", "XSDT" };
+	char dir[] = "/tmp/test_machine.XXXXXX", cmd[512];
+	u8 buf[0x4000];
+	size_t n = acpi_build(buf, sizeof buf, 0xf0000, 4);
+	unsigned found = 0;
+
+	(void)state;
+	if (system("command -v iasl >/dev/null") != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	for (size_t at = 0; at < n; at += 64)
+		for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+			FILE *f;
+
+			if (memcmp(buf + at, names[i], 4) != 0)
+				continue;
+			found++;
+			snprintf(cmd, sizeof cmd, "%s/%s.aml", dir, names[i]);
+			f = fopen(cmd, "wb");
+			assert_non_null(f);
+			fwrite(buf + at, 1, get_le32(buf + at + 4), f);
+			fclose(f);
+			snprintf(cmd, sizeof cmd,
+				 "cd %s && iasl -d %s.aml >d.log 2>&1 && iasl -p new %s.dsl >c.log 2>&1 && "
+				 "! grep -iE 'invalid|incorrect|bad checksum' d.log && "
+				 "grep -q '0 Errors, 0 Warnings' c.log", dir, names[i], names[i]);
+			assert_int_equal(system(cmd), 0);
+		}
+	assert_int_equal(found, ARRAY_SIZE(names));
+	snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
+	assert_int_equal(system(cmd), 0);
+}
+
 static void test_firmware(void **state)
 {
 	struct box *b = *state;
@@ -416,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_memory_map),
 		T(test_acpi),
 		cmocka_unit_test(test_acpi_entries),
+		cmocka_unit_test(test_acpi_iasl),
 		T(test_firmware),
 		T(test_cpus),
 		T(test_devices),

@@ -150,6 +150,10 @@ FPU_INLINE bool sse_unmasked(const struct x86_cpu *c)
 int sse_run_unmasked(struct x86_cpu *c, sse_raw raw, void *dst, const void *src,
 		     enum sse_fp fp);
 
+/* The same for DPPS (single) and DPPD: only checks, dst stays. */
+int sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst, const void *src,
+		    bool single);
+
 FPU_INLINE int sse_run(struct x86_cpu *c, sse_raw raw, void *dst,
 		       const void *src, enum sse_fp fp)
 {

@@ -91,7 +91,7 @@ INLINE u64 shift_sar(struct x86_cpu *c, unsigned bits, u64 v, unsigned n)
 INLINE u64 shift(struct x86_cpu *c, unsigned bits, enum shift_op op, u64 v,
 		 u64 count)
 {
-	unsigned n = count & (bits == 64 ? 63 : 31);
+	unsigned n = (unsigned)count & (bits == 64 ? 63 : 31);
 
 	if (!n)
 		return v;
@@ -218,7 +218,7 @@ INLINE u64 shift_shrd(struct x86_cpu *c, unsigned bits, u64 v, u64 fill,
 INLINE u64 shiftd(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 		  bool right, u64 v, u64 count)
 {
-	unsigned n = count & (bits == 64 ? 63 : 31);
+	unsigned n = (unsigned)count & (bits == 64 ? 63 : 31);
 	u64 fill = int_reg(c, i, bits);
 
 	if (!n)

@@ -56,7 +56,6 @@ INLINE int exchange_mem(struct x86_cpu *c, const struct x86_insn *i,
 
 #define EXCHANGE(bits)                                                         \
 	HANDLER(xchg_regs##bits, xchg_regs(c, i, bits))                        \
-	HANDLER(xchg_acc##bits, xchg_acc(c, i, bits))                          \
 	HANDLER(xchg_mem##bits, exchange_mem(c, i, bits, OP_XCHG, true))       \
 	HANDLER(xadd_regs##bits, xadd_regs(c, i, bits))                        \
 	HANDLER(xadd_mem##bits, exchange_mem(c, i, bits, OP_ADD, false))       \
@@ -65,6 +64,9 @@ EXCHANGE(8)
 EXCHANGE(16)
 EXCHANGE(32)
 EXCHANGE(64)
+HANDLER(xchg_acc16, xchg_acc(c, i, 16))
+HANDLER(xchg_acc32, xchg_acc(c, i, 32))
+HANDLER(xchg_acc64, xchg_acc(c, i, 64))
 
 static int xchg_nop(struct x86_cpu *c, const struct x86_insn *i)
 {

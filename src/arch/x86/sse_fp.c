@@ -114,6 +114,38 @@ SSE_OP(cvttpd2dq, "cvttpd2dq", 16, true, FP_ONLY)
 SSE_OP(cvtdq2pd, "cvtdq2pd", 8, false, FP_NONE)
 SSE_OP(cvtpd2dq, "cvtpd2dq", 16, true, FP_ONLY)
 
+/*
+ * DPPS and DPPD with an exception unmasked: the multiplication and each addition
+ * is a step that can fault and keep the next from being looked at (SDM vol. 2
+ * DPPS). Only checks, and collects the flags.
+ */
+int FPU_COLD sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst,
+			     const void *src, bool single)
+{
+	unsigned lanes = single ? 4 : 2, size = 16 / lanes;
+	u8 a[16] __attribute__((aligned(16))), b[16];
+	int r;
+
+	memcpy(a, dst, sizeof a);
+	memcpy(b, src, sizeof b);
+	for (unsigned n = 0; n < lanes; n++)
+		if (!(imm >> (4 + n) & 1)) {
+			memset(a + n * size, 0, size);
+			memset(b + n * size, 0, size);
+		}
+	if (!single) {
+		r = sse_run_unmasked(c, raw_mulpd, a, b, FP_PD);
+		memcpy(b, a, sizeof b);
+		return r ? r : sse_run_unmasked(c, raw_haddpd, a, b, FP_PD);
+	}
+	r = sse_run_unmasked(c, raw_mulps, a, b, FP_PS);
+	for (unsigned step = 0; step < 2 && r == X86_OK; step++) {
+		memcpy(b, a, sizeof b);
+		r = sse_run_unmasked(c, raw_haddps, a, b, FP_PS);
+	}
+	return r;
+}
+
 /* COMISx, UCOMISx: the raw function leaves the flags in the low word of dst. */
 #define COMI_OP(name, size)                                                    \
 	FPU_INLINE u64 flags_##name(const void *a, const void *b)              \

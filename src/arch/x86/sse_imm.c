@@ -31,11 +31,46 @@ IMM_OP(blendps, 16, true, FP_NONE)
 IMM_OP(blendpd, 16, true, FP_NONE)
 IMM_OP(pblendw, 16, true, FP_NONE)
 IMM_OP(palignr, 16, true, FP_NONE)
-IMM_OP(dpps, 16, true, FP_PS)
-IMM_OP(dppd, 16, true, FP_PD)
 IMM_OP(mpsadbw, 16, true, FP_NONE)
 IMM_OP(pclmulqdq, 16, true, FP_NONE)
 IMM_OP(aeskeygenassist, 16, true, FP_NONE)
+
+/* DPPS, DPPD */
+#define DP_OP(name, single)                                                    \
+	extern const u8 sse_stub_##name[];                                     \
+	static int run_##name(struct x86_cpu *c, const struct x86_insn *i,     \
+			      const void *src)                                 \
+	{                                                                      \
+		void *dst = sse_reg(c, i->reg);                                \
+		int r = X86_OK;                                                \
+									       \
+		if (unlikely(sse_unmasked(c)))                                 \
+			r = sse_dp_unmasked(c, i->imm, dst, src, single);      \
+		if (r == X86_OK)                                               \
+			sse_stub(sse_stub_##name, i)(dst, src);                \
+		return r;                                                      \
+	}                                                                      \
+	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		SSE_CHECK(c);                                                  \
+		return run_##name(c, i, sse_reg(c, i->rm));                    \
+	}                                                                      \
+	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		u8 buf[16] __attribute__((aligned(16)));                       \
+		const void *src;                                               \
+		int r, done;                                                   \
+									       \
+		SSE_CHECK(c);                                                  \
+		done = sse_operand(c, i, 16, true, buf, &src);                 \
+		if (done < 0)                                                  \
+			return done;                                           \
+		r = run_##name(c, i, src);                                     \
+		return r ? r : done;                                           \
+	}
+
+DP_OP(dpps, true)
+DP_OP(dppd, false)
 
 extern const u8 sse_stub_insertps[], sse_stub_psrldq[], sse_stub_pslldq[];
 
