@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes random values of random sizes to every port and every device register,
- * in random order: rounds=N passes with seed=S. careful=1 leaves out the ports that
- * end or reset the machine, so that the kernel reaches its own end.
+ * in random order: rounds=N passes with seed=S. careful=1 leaves out what ends or
+ * resets the machine, or sends this CPU an NMI or INIT, so that the kernel reaches
+ * its own end.
  */
 #include "kernel.h"
 
@@ -11,6 +12,13 @@ static int ends_machine(u16 port)
 	return (port >= 0xf0 && port <= 0xf8) || (port >= 0x5f8 && port <= 0x60f) ||
 	       (port >= 0xcf0 && port <= 0xcff) || (port >= 0x88f8 && port <= 0x8908) ||
 	       port == 0x64 || port == 0x92 || (port >= 0x5d && port <= 0x64);
+}
+
+/* The interrupt command and local vectors, and the I/O APIC's data window. */
+static int interrupts_cpu(u32 at)
+{
+	return (at >= 0xfee002e8 && at <= 0xfee0037f) || (at >= 0xfee003e0 && at < 0xfee00400) ||
+	       (at >= 0xfec00000 && at < 0xfec01000);
 }
 
 static void wild_port(u64 *seed, int careful)
@@ -40,7 +48,7 @@ static void wild_port(u64 *seed, int careful)
 static const u32 windows[] = { 0xfec00000, 0xfee00000, 0xff000000, 0xfed00000,
 			       0xfffff000, 0xe0000000 };
 
-static void wild_memory(u64 *seed)
+static void wild_memory(u64 *seed, int careful)
 {
 	u32 base = windows[random_next(seed) % (sizeof windows / sizeof *windows)];
 	u32 at = base + (random_next(seed) & 0xfff);
@@ -51,6 +59,8 @@ static void wild_memory(u64 *seed)
 		at &= ~15u;
 	if (value & 0x40000000)
 		value &= 0xff;
+	if (careful && interrupts_cpu(at))
+		return;
 	switch (random_next(seed) % 5) {
 	case 0: *(volatile u8 *)at = (u8)value; break;
 	case 1: *(volatile u16 *)at = (u16)value; break;
@@ -73,12 +83,13 @@ static void sweep_ports(u64 *seed, int careful)
 	}
 }
 
-static void sweep_memory(u64 *seed)
+static void sweep_memory(u64 *seed, int careful)
 {
 	for (u32 w = 0; w < 3; w++)
-		for (u32 at = 0; at < 0x1000; at += 4) {
-			*(volatile u32 *)(windows[w] + at) = random_next(seed);
-			(void)*(volatile u32 *)(windows[w] + at);
+		for (u32 at = windows[w]; at < windows[w] + 0x1000; at += 4) {
+			if (!careful || !interrupts_cpu(at))
+				*(volatile u32 *)at = random_next(seed);
+			(void)*(volatile u32 *)at;
 		}
 }
 
@@ -90,10 +101,10 @@ void kmain(const struct multiboot *mb)
 
 	for (u32 i = 0; i < rounds; i++) {
 		wild_port(&seed, careful);
-		wild_memory(&seed);
+		wild_memory(&seed, careful);
 	}
-	sweep_memory(&seed);
+	sweep_memory(&seed, careful);
 	sweep_ports(&seed, careful);
-	sweep_memory(&seed);
+	sweep_memory(&seed, careful);
 	finish(5);
 }
