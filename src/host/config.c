@@ -46,7 +46,7 @@ static char **text_slot(struct vm_config *cfg, enum config_key key)
 int config_init(struct vm_config *cfg)
 {
 	*cfg = (struct vm_config){ .cpus = 1, .memory = MIB(512) };
-	cfg->name = strdup("trivet");
+	cfg->name = strdup("vm");
 	cfg->engine = strdup("auto");
 	cfg->cpu = strdup("baseline");
 	cfg->append = strdup("");

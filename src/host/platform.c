@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -145,4 +146,9 @@ void platform_mutex_lock(struct platform_mutex *m)
 void platform_mutex_unlock(struct platform_mutex *m)
 {
 	pthread_mutex_unlock(mutex_of(m));
+}
+
+void platform_relax(void)
+{
+	sched_yield();
 }

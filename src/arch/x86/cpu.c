@@ -21,16 +21,14 @@ int x86_fault_code(struct x86_cpu *c, u8 vector, u32 error)
 	return X86_FAULT;
 }
 
-/* Base 0, 4 GiB, and no access that the type could refuse. */
-static bool seg_is_flat(const struct x86_seg *s, unsigned seg)
+/* Base 0, 4 GiB, and no access that the type could refuse: so never a code
+ * segment, which refuses stores. */
+static bool seg_is_flat(const struct x86_seg *s)
 {
 	u32 want = SA_P | SA_S | SA_WRITE;
 
-	if (s->base || s->limit != 0xffffffff)
-		return false;
-	if (seg == SEG_CS)
-		return (s->attr & (want | SA_CODE | SA_UNUSABLE)) == (want | SA_CODE);
-	return (s->attr & (want | SA_CODE | SA_EXPDOWN | SA_UNUSABLE)) == want;
+	return !s->base && s->limit == 0xffffffff &&
+	       (s->attr & (want | SA_CODE | SA_EXPDOWN | SA_UNUSABLE)) == want;
 }
 
 static void update_segments(struct x86_cpu *c)
@@ -41,7 +39,7 @@ static void update_segments(struct x86_cpu *c)
 		bool zero = x86_code64(c) && n < SEG_FS;
 
 		c->seg_base[n] = zero ? 0 : c->seg[n].base;
-		if (n <= SEG_GS && (x86_code64(c) || seg_is_flat(&c->seg[n], n)))
+		if (n <= SEG_GS && (x86_code64(c) || seg_is_flat(&c->seg[n])))
 			flat |= 1u << n;
 	}
 	if ((c->cr0 & CR0_AM) && (c->rflags & FL_AC) && c->cpl == 3)
