@@ -7,7 +7,7 @@ import time
 import pytest
 from conftest import BOOT_SECONDS, ROOT, TRIVET, ended, spawn, trivet
 
-PROMPT = r'[~/] # '
+PROMPT = r'/root # '
 
 
 def boot(debian, *more, append='', timeout=BOOT_SECONDS):

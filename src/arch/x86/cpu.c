@@ -101,8 +101,12 @@ static int cpu_alloc(struct x86_cpu *c)
 		if (!c->tlb_table[t] || !c->tlb_cold[t])
 			return -ENOMEM;
 	}
+	c->tlb_empty = platform_alloc(sizeof(struct x86_tlb_entry) * X86_TLB_SIZE);
 	c->pcid_asid = platform_alloc(sizeof(u16) * 4096);
-	return c->pcid_asid ? 0 : -ENOMEM;
+	if (!c->tlb_empty || !c->pcid_asid)
+		return -ENOMEM;
+	memset(c->tlb_empty, 0xff, sizeof(struct x86_tlb_entry) * X86_TLB_SIZE);
+	return 0;
 }
 
 int x86_cpu_init(struct x86_cpu *c, const struct x86_env *env, void *env_ctx,
@@ -134,7 +138,9 @@ void x86_cpu_fini(struct x86_cpu *c)
 		c->tlb_table[t] = NULL;
 		c->tlb_cold[t] = NULL;
 	}
+	platform_free(c->tlb_empty, sizeof(struct x86_tlb_entry) * X86_TLB_SIZE);
 	platform_free(c->pcid_asid, sizeof(u16) * 4096);
+	c->tlb_empty = NULL;
 	c->pcid_asid = NULL;
 }
 

@@ -146,8 +146,7 @@ void x86_fpu_reset(struct x86_cpu *c, bool init)
 	if (init)
 		return;
 	memset(&c->fx, 0, sizeof c->fx);
-	c->fx.fcw = 0x40;
-	c->fx.ftw = 0xff; /* 5555h: eight registers that hold +0.0 */
+	c->fx.fcw = 0x37f; /* as arch_state_reset: what firmware leaves */
 	c->fx.mxcsr = MXCSR_RESET;
 	x86_fpu_loaded(c);
 }

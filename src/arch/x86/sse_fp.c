@@ -123,7 +123,8 @@ int FPU_COLD sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst,
 			     const void *src, bool single)
 {
 	unsigned lanes = single ? 4 : 2, size = 16 / lanes;
-	u8 a[16] __attribute__((aligned(16))), b[16];
+	u8 a[16] __attribute__((aligned(16)));
+	u8 b[16] __attribute__((aligned(16)));
 	int r;
 
 	memcpy(a, dst, sizeof a);
