@@ -13,6 +13,7 @@
 #include <trivet/device/rtc.h>
 #include <trivet/device/serial.h>
 #include <trivet/device/testdev.h>
+#include <trivet/pci.h>
 #include <trivet/string.h>
 
 /* The 8259 pair's INTR pin goes to the local APICs' LINT0. */
@@ -72,7 +73,11 @@ static int create_legacy(struct devices *d, struct vm *vm,
 	if (r)
 		return r;
 	*what = "ACPI power management";
-	return acpi_pm_create(vm, &d->acpi_pm);
+	r = acpi_pm_create(vm, &d->acpi_pm);
+	if (r)
+		return r;
+	*what = "PCI host bridge";
+	return pci_host_create(vm, &d->pci_host);
 }
 
 static int create_test_aids(struct devices *d, struct vm *vm,
@@ -116,6 +121,7 @@ int devices_create(struct devices *d, struct vm *vm,
 void devices_reset(struct devices *d)
 {
 	/* Sources before controllers, so that no line is left pending. */
+	pci_host_reset(d->pci_host);
 	acpi_pm_reset(d->acpi_pm);
 	i8042_reset(d->i8042);
 	serial_reset(d->com1);
@@ -138,6 +144,7 @@ void devices_destroy(struct devices *d)
 	DESTROY(d, testdev, testdev_destroy);
 	DESTROY(d, fw_cfg, fw_cfg_destroy);
 	DESTROY(d, debug_exit, debug_exit_destroy);
+	DESTROY(d, pci_host, pci_host_destroy);
 	DESTROY(d, acpi_pm, acpi_pm_destroy);
 	DESTROY(d, i8042, i8042_destroy);
 	DESTROY(d, com1, serial_destroy);

@@ -15,6 +15,7 @@ struct devices {
 	struct serial *com1;
 	struct i8042 *i8042;
 	struct acpi_pm *acpi_pm;
+	struct pci_host *pci_host;
 	struct debug_exit *debug_exit;
 	struct fw_cfg *fw_cfg;
 	struct testdev *testdev;

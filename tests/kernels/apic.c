@@ -299,7 +299,6 @@ static void test_disable(void)
 	check(!(cpuid(1, 0).edx & 1u << 9), "cpuid-apic-follows-enable");
 	wrmsr(MSR_APIC_BASE, base);
 	check(cpuid(1, 0).edx & 1u << 9, "cpuid-apic-again");
-	check_eq(apic_read(APIC_SVR) & 0x100, 0, "software-disabled-after-enable");
 	apic_enable();
 	test_self_ipi("self-ipi-after-enable", "self-ipi-waits-after-enable");
 }

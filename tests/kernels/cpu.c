@@ -293,7 +293,7 @@ static void test_gp(void)
 	u64 buffer[4] = { 0, 0, 0, 0 };
 	ulong bad = NON_CANONICAL, v = 0;
 
-	TRY("mov (%1), %0", "+r"(v) : "r"(bad));
+	TRY("mov (%1), %0", "+r"(v) : "S"(bad));
 	check_fault(GP, 0, "gp-non-canonical");
 	__asm__ volatile("movaps (%0), %%xmm0" : : "r"((ulong)buffer & ~15ul)
 			 : "memory");

@@ -172,7 +172,7 @@ static void test_store_kinds(void)
 	__asm__ volatile("movups (%0), %%xmm0; movups %%xmm0, (%1)"
 			 : : "r"(image), "r"(code) : "memory");
 	check_eq(run(code), 0x51, "smc-sse-store");
-	__asm__ volatile("fildll (%0); fistpll (%1)" : : "r"(image), "r"(code)
+	__asm__ volatile("fninit; fildll (%0); fistpll (%1)" : : "r"(image), "r"(code)
 			 : "memory");
 	__asm__ volatile("push %0; popq (%1)" : : "r"(*(u64 *)image + 0x100),
 			 "r"(code) : "memory");

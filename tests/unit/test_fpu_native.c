@@ -379,7 +379,72 @@ static void test_x87(void **state)
 	assert_true(forms > 450);
 }
 
-/* Several instructions in a row, so that the x87 state stays live. */
+#define CHAIN 24
+
+/* A random x87 instruction (no environment images), sometimes MMX. */
+static void random_x87(u8 *code)
+{
+	static const u8 control[][2] = {
+		{ 0xdb, 0xe2 }, { 0xd9, 0x2f }, { 0xd9, 0x3f }, { 0xdd, 0x3f },
+		{ 0x9b, 0x90 }, { 0xd9, 0xf7 }, { 0xd9, 0xf6 }, { 0xdf, 0xe0 },
+	};
+	struct x86_insn i;
+
+	memset(code, 0x90, 16);
+	switch (rnd() % 8) {
+	case 0:
+		memcpy(code, control[rnd() % ARRAY_SIZE(control)], 2);
+		return;
+	case 1:
+		code[0] = 0x0f;
+		code[1] = 0xfc; /* PADDB */
+		code[2] = (u8)(0xc0 | rnd());
+		return;
+	}
+	do {
+		code[0] = (u8)(0xd8 + rnd() % 8);
+		code[1] = (rnd() & 3) ? (u8)(0xc0 | rnd()) : (u8)((rnd() & 0x38) | 7);
+	} while (!bind(&i, code));
+}
+
+/* Several instructions in a row: the x87 state stays live, exceptions wait. */
+static void test_chains(void **state)
+{
+	u8 code[CHAIN][16];
+	int got[CHAIN];
+	struct x86_insn i;
+
+	(void)state;
+	start();
+	for (unsigned k = 0; k < 20000; k++) {
+		random_state();
+		load_guest(0);
+		nat.gpr[REG_RDI] = (uintptr_t)operand + 32;
+		x86_fpu_enter(&fx.cpu);
+		for (unsigned n = 0; n < CHAIN; n++) {
+			random_x87(code[n]);
+			assert_int_equal(x86_decode(&i, code[n], 15, X86_MODE_64), 0);
+			i.fn = x86_bind_fpu(&i, X86_MODE_64);
+			got[n] = i.fn(&fx.cpu, &i);
+		}
+		x86_fpu_leave(&fx.cpu);
+		for (unsigned n = 0; n < CHAIN; n++) {
+			x86_decode(&i, code[n], 15, X86_MODE_64);
+			if ((native_run(&nat, code[n], i.len) != 0) != (got[n] != 0))
+				report(&i, code[n], "fault in chain");
+			faults += got[n] != 0;
+			nat.in = nat.out;
+		}
+		cases += CHAIN;
+		if (memcmp(&fx.cpu.fx, &nat.out, 6) || memcmp(fx.cpu.fx.st, nat.out.st, 128) ||
+		    memcmp(fx.ram + OPERAND, operand, sizeof operand) ||
+		    fx.cpu.gpr[REG_RAX] != nat.gpr[REG_RAX])
+			report(&i, code[CHAIN - 1], "end of chain");
+	}
+	printf("%u instructions in chains, %u of them faulted\n", cases, faults);
+}
+
+/* What is bound is what this CPU knows. */
 static void test_what_is_undefined(void **state)
 {
 	unsigned native_only = 0;
@@ -410,6 +475,7 @@ int main(void)
 		FX_TEST(test_map_0f38),
 		FX_TEST(test_map_0f3a),
 		FX_TEST(test_x87),
+		FX_TEST(test_chains),
 		FX_TEST(test_what_is_undefined),
 	};
 

@@ -391,6 +391,29 @@ static void test_no_testdev(void **state)
 	assert_int_equal(b->vm.exit_code, 7);
 }
 
+/* A bus with one host bridge; the reset register keeps its byte at cf9h. */
+static void test_pci(void **state)
+{
+	struct box *b = *state;
+
+	create(b);
+	out(b, 0xcf8, 4, 0x80000000);
+	assert_int_equal(in(b, 0xcf8, 4), 0x80000000);
+	assert_int_equal(in(b, 0xcfc, 2), 0x8086);
+	out(b, 0xcf8, 4, 0x80000008);
+	assert_int_equal(in(b, 0xcfe, 2), 0x0600);
+	assert_int_equal(in(b, 0xcff, 1), 0x06);
+	out(b, 0xcf8, 4, 0x80000600); /* would be a reset, were it for cf9h */
+	assert_int_equal(in(b, 0xcfc, 4), 0xffffffff);
+	out(b, 0xcf8, 4, 0x80010000);
+	assert_int_equal(in(b, 0xcfc, 4), 0xffffffff);
+	out(b, 0xcf8, 4, 0);
+	assert_int_equal(in(b, 0xcfc, 4), 0xffffffff);
+	assert_int_equal(vm_stop_reason(&b->vm), VM_RUNS);
+	out(b, 0xcf9, 1, 6);
+	assert_int_equal(vm_stop_reason(&b->vm), VM_RESET);
+}
+
 static void test_reset(void **state)
 {
 	struct box *b = *state;
@@ -457,6 +480,7 @@ int main(void)
 		T(test_cpus),
 		T(test_devices),
 		T(test_no_testdev),
+		T(test_pci),
 		T(test_reset),
 		T(test_power_button),
 		T(test_two_machines),

@@ -21,16 +21,14 @@ int x86_fault_code(struct x86_cpu *c, u8 vector, u32 error)
 	return X86_FAULT;
 }
 
-/* Base 0, 4 GiB, and no access that the type could refuse. */
-static bool seg_is_flat(const struct x86_seg *s, unsigned seg)
+/* Base 0, 4 GiB, and no access that the type could refuse: so never a code
+ * segment, which refuses stores. */
+static bool seg_is_flat(const struct x86_seg *s)
 {
 	u32 want = SA_P | SA_S | SA_WRITE;
 
-	if (s->base || s->limit != 0xffffffff)
-		return false;
-	if (seg == SEG_CS)
-		return (s->attr & (want | SA_CODE | SA_UNUSABLE)) == (want | SA_CODE);
-	return (s->attr & (want | SA_CODE | SA_EXPDOWN | SA_UNUSABLE)) == want;
+	return !s->base && s->limit == 0xffffffff &&
+	       (s->attr & (want | SA_CODE | SA_EXPDOWN | SA_UNUSABLE)) == want;
 }
 
 static void update_segments(struct x86_cpu *c)
@@ -41,7 +39,7 @@ static void update_segments(struct x86_cpu *c)
 		bool zero = x86_code64(c) && n < SEG_FS;
 
 		c->seg_base[n] = zero ? 0 : c->seg[n].base;
-		if (n <= SEG_GS && (x86_code64(c) || seg_is_flat(&c->seg[n], n)))
+		if (n <= SEG_GS && (x86_code64(c) || seg_is_flat(&c->seg[n])))
 			flat |= 1u << n;
 	}
 	if ((c->cr0 & CR0_AM) && (c->rflags & FL_AC) && c->cpl == 3)
@@ -103,8 +101,12 @@ static int cpu_alloc(struct x86_cpu *c)
 		if (!c->tlb_table[t] || !c->tlb_cold[t])
 			return -ENOMEM;
 	}
+	c->tlb_empty = platform_alloc(sizeof(struct x86_tlb_entry) * X86_TLB_SIZE);
 	c->pcid_asid = platform_alloc(sizeof(u16) * 4096);
-	return c->pcid_asid ? 0 : -ENOMEM;
+	if (!c->tlb_empty || !c->pcid_asid)
+		return -ENOMEM;
+	memset(c->tlb_empty, 0xff, sizeof(struct x86_tlb_entry) * X86_TLB_SIZE);
+	return 0;
 }
 
 int x86_cpu_init(struct x86_cpu *c, const struct x86_env *env, void *env_ctx,
@@ -136,7 +138,9 @@ void x86_cpu_fini(struct x86_cpu *c)
 		c->tlb_table[t] = NULL;
 		c->tlb_cold[t] = NULL;
 	}
+	platform_free(c->tlb_empty, sizeof(struct x86_tlb_entry) * X86_TLB_SIZE);
 	platform_free(c->pcid_asid, sizeof(u16) * 4096);
+	c->tlb_empty = NULL;
 	c->pcid_asid = NULL;
 }
 

@@ -139,8 +139,7 @@ void x86_fpu_reset(struct x86_cpu *c, bool init)
 	if (init)
 		return;
 	memset(&c->fx, 0, sizeof c->fx);
-	c->fx.fcw = 0x40;
-	c->fx.ftw = 0xff; /* 5555h: eight registers that hold +0.0 */
+	c->fx.fcw = 0x37f; /* as arch_state_reset: what firmware leaves */
 	c->fx.mxcsr = MXCSR_RESET;
 	x86_fpu_loaded(c);
 }
@@ -150,6 +149,33 @@ int sse_unavailable(struct x86_cpu *c)
 	if ((c->cr0 & CR0_EM) || !(c->cr4 & CR4_OSFXSR))
 		return x86_ud(c);
 	return x86_fault(c, EXC_NM);
+}
+
+int FPU_COLD sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i,
+			       sse_raw raw, unsigned size, bool align,
+			       enum sse_fp fp)
+{
+	u8 buf[16] __attribute__((aligned(16)));
+	const void *src;
+	int r, done = sse_operand(c, i, size, align, buf, &src);
+
+	if (done < 0)
+		return done;
+	r = sse_run(c, raw, sse_reg(c, i->reg), src, fp);
+	return r ? r : done;
+}
+
+int FPU_COLD sse_store16_slow(struct x86_cpu *c, const struct x86_insn *i,
+			      bool align, const void *src)
+{
+	u64 off = x86_ea(c, i), lin;
+	int r = x86_linear(c, i->seg, off, 16, X86_WRITE, &lin);
+
+	if (r)
+		return r;
+	if (align && (lin & 15))
+		return x86_gp0(c);
+	return x86_store_bytes(c, i->seg, off, src, 16);
 }
 
 static unsigned sse_prefix(const struct x86_insn *i)

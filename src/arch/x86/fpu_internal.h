@@ -164,6 +164,21 @@ FPU_INLINE int sse_run(struct x86_cpu *c, sse_raw raw, void *dst,
 }
 
 /*
+ * The hot path of a memory operand: its host address, when the segment needs no
+ * check, the page is cached RAM and the alignment is right. NULL: ask the slow
+ * path, which finds out which it was.
+ */
+FPU_INLINE void *fpu_fast(const struct x86_cpu *c, const struct x86_insn *i,
+			  unsigned size, enum x86_access access, bool align)
+{
+	u64 lin = x86_ea(c, i) + c->seg_base[i->seg];
+
+	if (unlikely(!(c->flat & (1u << i->seg))) || (align && unlikely(lin & 15)))
+		return NULL;
+	return x86_tlb_hit(c, lin, size, access);
+}
+
+/*
  * The memory operand as a host address: guest RAM itself, or buf filled by
  * the slow path. align: 16-byte alignment or #GP(0). Status as access.h has it.
  */
@@ -188,21 +203,16 @@ FPU_INLINE int sse_operand(struct x86_cpu *c, const struct x86_insn *i,
 	return x86_load_bytes(c, i->seg, off, buf, size);
 }
 
-/* Stores 16 bytes at the memory operand. */
+/* Stores 16 bytes at the memory operand; the slow path is in fpu.c. */
+int sse_store16_slow(struct x86_cpu *c, const struct x86_insn *i, bool align,
+		     const void *src);
 FPU_INLINE int sse_store16(struct x86_cpu *c, const struct x86_insn *i,
 			   bool align, const void *src)
 {
-	u64 off = x86_ea(c, i), lin;
-	void *p;
-	int r = x86_linear(c, i->seg, off, 16, X86_WRITE, &lin);
+	void *p = fpu_fast(c, i, 16, X86_WRITE, align);
 
-	if (unlikely(r))
-		return r;
-	if (align && unlikely(lin & 15))
-		return x86_gp0(c);
-	p = x86_tlb_hit(c, lin, 16, X86_WRITE);
 	if (unlikely(!p))
-		return x86_store_bytes(c, i->seg, off, src, 16);
+		return sse_store16_slow(c, i, align, src);
 	*(sse_vu *)p = *(const sse_v *)src;
 	return X86_OK;
 }
@@ -220,21 +230,20 @@ FPU_INLINE int sse_exec_reg(struct x86_cpu *c, const struct x86_insn *i,
 	return sse_run(c, raw, sse_reg(c, i->reg), sse_reg(c, i->rm), fp);
 }
 
-/* xmm, memory of size bytes */
+/* xmm, memory of size bytes; the slow path is in fpu.c. */
+int sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
+		      unsigned size, bool align, enum sse_fp fp);
 FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 			    sse_raw raw, unsigned size, bool align,
 			    enum sse_fp fp)
 {
-	u8 buf[16] __attribute__((aligned(16)));
 	const void *src;
-	int r, done;
 
 	SSE_CHECK(c);
-	done = sse_operand(c, i, size, align, buf, &src);
-	if (unlikely(done < 0))
-		return done;
-	r = sse_run(c, raw, sse_reg(c, i->reg), src, fp);
-	return r ? r : done;
+	src = fpu_fast(c, i, size, X86_READ, align);
+	if (unlikely(!src))
+		return sse_exec_mem_slow(c, i, raw, size, align, fp);
+	return sse_run(c, raw, sse_reg(c, i->reg), src, fp);
 }
 
 /* The raw function of an instruction `insn source, %xmm`. */

@@ -41,13 +41,12 @@ FPU_INLINE void x87_note(struct x86_cpu *c, const struct x86_insn *i)
 		c->fx.fip = (c->fx.fip & 0xffff) + c->seg_base[SEG_CS];
 }
 
-FPU_INLINE void x87_note_operand(struct x86_cpu *c, const struct x86_insn *i,
-				 u64 off)
+FPU_INLINE void x87_note_operand(struct x86_cpu *c, const struct x86_insn *i)
 {
 	x87_note(c, i);
-	c->fx.fdp = off;
+	c->fx.fdp = x86_ea(c, i);
 	if (unlikely(x87_linear_pointers(c)))
-		c->fx.fdp = off + c->seg_base[i->seg];
+		c->fx.fdp += c->seg_base[i->seg];
 }
 
 /* --- register forms ------------------------------------------------------------ */
@@ -140,36 +139,50 @@ FPU_INLINE void x87_run_mem(const struct x86_insn *i, const void *operand)
 	((void (*)(const void *))(uintptr_t)stub)(operand);
 }
 
-FPU_INLINE int x87_load(struct x86_cpu *c, const struct x86_insn *i, unsigned size)
+static int FPU_COLD x87_load_slow(struct x86_cpu *c, const struct x86_insn *i,
+				  unsigned size)
 {
 	u8 buf[16] __attribute__((aligned(16)));
+	const void *src;
+	int r = sse_operand(c, i, size, false, buf, &src);
+
+	if (r < 0)
+		return r;
+	x87_note_operand(c, i);
+	x87_run_mem(i, src);
+	return r;
+}
+
+FPU_INLINE int x87_load(struct x86_cpu *c, const struct x86_insn *i, unsigned size)
+{
 	const void *src;
 	int r = x87_check(c);
 
 	if (unlikely(r))
 		return r;
-	r = sse_operand(c, i, size, false, buf, &src);
-	if (unlikely(r < 0))
-		return r;
-	x87_note_operand(c, i, x86_ea(c, i));
+	src = fpu_fast(c, i, size, X86_READ, false);
+	if (unlikely(!src))
+		return x87_load_slow(c, i, size);
+	x87_note_operand(c, i);
 	x87_run_mem(i, src);
-	return r;
+	return X86_OK;
 }
 
 /*
- * No RAM of one page: check that the store can be done, run into a buffer, then
+ * Not RAM of one page: check that the store can be done, run into a buffer, then
  * store. An unmasked exception other than precision leaves memory alone (SDM
  * vol. 1 8.5); none was pending before.
  */
 static int FPU_COLD x87_store_slow(struct x86_cpu *c, const struct x86_insn *i,
-				   u64 off, unsigned size)
+				   unsigned size)
 {
 	u8 buf[16] __attribute__((aligned(16)));
+	u64 off = x86_ea(c, i);
 	int r = x86_probe(c, i->seg, off, size, X86_WRITE);
 
 	if (r < 0)
 		return r;
-	x87_note_operand(c, i, off);
+	x87_note_operand(c, i);
 	memset(buf, 0, sizeof buf);
 	x87_run_mem(i, buf);
 	if (fpu_get_fsw() & ~c->fx.fcw & X87_FLAGS & ~0x20u)
@@ -179,19 +192,15 @@ static int FPU_COLD x87_store_slow(struct x86_cpu *c, const struct x86_insn *i,
 
 FPU_INLINE int x87_store(struct x86_cpu *c, const struct x86_insn *i, unsigned size)
 {
-	u64 off = x86_ea(c, i), lin;
 	void *p;
 	int r = x87_check(c);
 
 	if (unlikely(r))
 		return r;
-	r = x86_linear(c, i->seg, off, size, X86_WRITE, &lin);
-	if (unlikely(r))
-		return r;
-	p = x86_tlb_hit(c, lin, size, X86_WRITE);
+	p = fpu_fast(c, i, size, X86_WRITE, false);
 	if (unlikely(!p))
-		return x87_store_slow(c, i, off, size);
-	x87_note_operand(c, i, off);
+		return x87_store_slow(c, i, size);
+	x87_note_operand(c, i);
 	x87_run_mem(i, p);
 	return X86_OK;
 }

@@ -113,7 +113,8 @@ x86_exec_fn int_bind_xadd(const struct x86_insn *i, unsigned mode)
 
 /* --- CMPXCHG ------------------------------------------------------------- */
 
-/* The destination is written either way, the accumulator only on failure. */
+/* Of destination and accumulator only one is written (32 bits: zero-extended);
+ * the SDM's write of the destination's old value does not show. */
 INLINE int cmpxchg_regs(struct x86_cpu *c, const struct x86_insn *i,
 			unsigned bits)
 {
@@ -121,9 +122,10 @@ INLINE int cmpxchg_regs(struct x86_cpu *c, const struct x86_insn *i,
 	u64 acc = int_gpr(c, bits, REG_RAX);
 	bool equal = op_sub(c, bits, acc, a, false) == 0;
 
-	if (!equal)
+	if (equal)
+		int_set_rm(c, i, bits, b);
+	else
 		int_put_gpr(c, bits, REG_RAX, a);
-	int_set_rm(c, i, bits, equal ? b : a);
 	return X86_OK;
 }
 

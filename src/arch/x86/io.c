@@ -19,7 +19,7 @@ static int bitmap_check(struct x86_cpu *c, u16 port, unsigned size)
 	if (at + 1 > tr->limit)
 		return x86_gp0(c);
 	r = x86_sys_load(c, tr->base + at, bits, 2);
-	if (!r && (get_le16(bits) >> (port & 7) & ((1u << size) - 1)))
+	if (!r && ((u32)get_le16(bits) >> (port & 7) & ((1u << size) - 1)))
 		return x86_gp0(c);
 	return r;
 }

@@ -47,18 +47,27 @@ CVT_FROM(cvtsi2sd64, "cvtsi2sdq", 8, FP_ONLY)
 		SSE_CHECK(c);                                                  \
 		return run_##name(c, i, sse_reg(c, i->rm));                    \
 	}                                                                      \
-	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
-	{                                                                      \
-		u8 buf[16] __attribute__((aligned(16)));                       \
-		const void *src;                                               \
-		int r, done;                                                   \
+	static int FPU_COLD name##_slow(struct x86_cpu *c,		       \
+					const struct x86_insn *i)	       \
+	{								       \
+		u8 buf[16] __attribute__((aligned(16)));		       \
+		const void *src;					       \
+		int r, done = sse_operand(c, i, size, false, buf, &src);       \
 									       \
-		SSE_CHECK(c);                                                  \
-		done = sse_operand(c, i, size, false, buf, &src);              \
-		if (unlikely(done < 0))                                        \
-			return done;                                           \
-		r = run_##name(c, i, src);                                     \
-		return r ? r : done;                                           \
+		if (done < 0)						       \
+			return done;					       \
+		r = run_##name(c, i, src);				       \
+		return r ? r : done;					       \
+	}								       \
+	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
+	{								       \
+		const void *src;					       \
+									       \
+		SSE_CHECK(c);						       \
+		src = fpu_fast(c, i, size, X86_READ, false);		       \
+		if (unlikely(!src))					       \
+			return name##_slow(c, i);			       \
+		return run_##name(c, i, src);				       \
 	}
 
 CVT_TO(cvtss2si32, "cvtss2si", u32, 4)

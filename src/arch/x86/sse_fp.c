@@ -123,7 +123,8 @@ int FPU_COLD sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst,
 			     const void *src, bool single)
 {
 	unsigned lanes = single ? 4 : 2, size = 16 / lanes;
-	u8 a[16] __attribute__((aligned(16))), b[16];
+	u8 a[16] __attribute__((aligned(16)));
+	u8 b[16] __attribute__((aligned(16)));
 	int r;
 
 	memcpy(a, dst, sizeof a);
@@ -178,18 +179,27 @@ int FPU_COLD sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst,
 		SSE_CHECK(c);                                                  \
 		return run_##name(c, sse_reg(c, i->reg), sse_reg(c, i->rm));   \
 	}                                                                      \
-	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
-	{                                                                      \
-		u8 buf[16] __attribute__((aligned(16)));                       \
-		const void *src;                                               \
-		int r, done;                                                   \
+	static int FPU_COLD name##_slow(struct x86_cpu *c,		       \
+					const struct x86_insn *i)	       \
+	{								       \
+		u8 buf[16] __attribute__((aligned(16)));		       \
+		const void *src;					       \
+		int r, done = sse_operand(c, i, size, false, buf, &src);       \
 									       \
-		SSE_CHECK(c);                                                  \
-		done = sse_operand(c, i, size, false, buf, &src);              \
-		if (unlikely(done < 0))                                        \
-			return done;                                           \
-		r = run_##name(c, sse_reg(c, i->reg), src);                    \
-		return r ? r : done;                                           \
+		if (done < 0)						       \
+			return done;					       \
+		r = run_##name(c, sse_reg(c, i->reg), src);		       \
+		return r ? r : done;					       \
+	}								       \
+	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
+	{								       \
+		const void *src;					       \
+									       \
+		SSE_CHECK(c);						       \
+		src = fpu_fast(c, i, size, X86_READ, false);		       \
+		if (unlikely(!src))					       \
+			return name##_slow(c, i);			       \
+		return run_##name(c, sse_reg(c, i->reg), src);		       \
 	}
 
 static int FPU_COLD sse_compare_unmasked(struct x86_cpu *c, sse_raw raw,

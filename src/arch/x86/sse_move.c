@@ -40,17 +40,28 @@ static int mov16_rev(struct x86_cpu *c, const struct x86_insn *i)
 	return X86_OK;
 }
 
-FPU_INLINE int load16(struct x86_cpu *c, const struct x86_insn *i, bool align)
+static int FPU_COLD load16_slow(struct x86_cpu *c, const struct x86_insn *i,
+				bool align)
 {
 	u8 buf[16] __attribute__((aligned(16)));
 	const void *src;
-	int r;
+	int r = sse_operand(c, i, 16, align, buf, &src);
 
-	SSE_CHECK(c);
-	r = sse_operand(c, i, 16, align, buf, &src);
-	if (likely(r >= 0))
+	if (r >= 0)
 		*(sse_v *)sse_reg(c, i->reg) = *(const sse_vu *)src;
 	return r;
+}
+
+FPU_INLINE int load16(struct x86_cpu *c, const struct x86_insn *i, bool align)
+{
+	const void *src;
+
+	SSE_CHECK(c);
+	src = fpu_fast(c, i, 16, X86_READ, align);
+	if (unlikely(!src))
+		return load16_slow(c, i, align);
+	*(sse_v *)sse_reg(c, i->reg) = *(const sse_vu *)src;
+	return X86_OK;
 }
 
 static int load16_aligned(struct x86_cpu *c, const struct x86_insn *i)
@@ -77,40 +88,77 @@ static int store16_any(struct x86_cpu *c, const struct x86_insn *i)
 
 /* --- MOVSS, MOVSD, MOVQ, MOVD ------------------------------------------------ */
 
-static int load4(struct x86_cpu *c, const struct x86_insn *i)
+/* Not in one page of cached RAM. */
+static int FPU_COLD load_low_slow(struct x86_cpu *c, const struct x86_insn *i,
+				  unsigned size)
 {
-	u32 v = 0;
-	int r;
+	u64 v = 0;
+	int r = x86_load(c, i->seg, x86_ea(c, i), size, &v);
 
-	SSE_CHECK(c);
-	r = x86_load32(c, i->seg, x86_ea(c, i), &v);
-	if (likely(r >= 0))
+	if (r >= 0)
 		set_low(c, i->reg, v);
 	return r;
+}
+
+static int FPU_COLD store_half_slow(struct x86_cpu *c, const struct x86_insn *i,
+				    unsigned size, unsigned half)
+{
+	return x86_store(c, i->seg, x86_ea(c, i), size,
+			 get_half(c, i->reg, half) & bits_mask(8 * size));
+}
+
+static int load4(struct x86_cpu *c, const struct x86_insn *i)
+{
+	const x86_u32u *p;
+
+	SSE_CHECK(c);
+	p = fpu_fast(c, i, 4, X86_READ, false);
+	if (unlikely(!p))
+		return load_low_slow(c, i, 4);
+	set_low(c, i->reg, *p);
+	return X86_OK;
 }
 
 static int load8(struct x86_cpu *c, const struct x86_insn *i)
 {
-	u64 v = 0;
-	int r;
+	const x86_u64u *p;
 
 	SSE_CHECK(c);
-	r = x86_load64(c, i->seg, x86_ea(c, i), &v);
-	if (likely(r >= 0))
-		set_low(c, i->reg, v);
-	return r;
+	p = fpu_fast(c, i, 8, X86_READ, false);
+	if (unlikely(!p))
+		return load_low_slow(c, i, 8);
+	set_low(c, i->reg, *p);
+	return X86_OK;
 }
 
 static int store4(struct x86_cpu *c, const struct x86_insn *i)
 {
+	x86_u32u *p;
+
 	SSE_CHECK(c);
-	return x86_store32(c, i->seg, x86_ea(c, i), (u32)get_half(c, i->reg, 0));
+	p = fpu_fast(c, i, 4, X86_WRITE, false);
+	if (unlikely(!p))
+		return store_half_slow(c, i, 4, 0);
+	*p = (u32)get_half(c, i->reg, 0);
+	return X86_OK;
+}
+
+FPU_INLINE int store_half(struct x86_cpu *c, const struct x86_insn *i,
+			  unsigned half)
+{
+	x86_u64u *p;
+
+	SSE_CHECK(c);
+	p = fpu_fast(c, i, 8, X86_WRITE, false);
+	if (unlikely(!p))
+		return store_half_slow(c, i, 8, half);
+	*p = get_half(c, i->reg, half);
+	return X86_OK;
 }
 
 static int store8(struct x86_cpu *c, const struct x86_insn *i)
 {
-	SSE_CHECK(c);
-	return x86_store64(c, i->seg, x86_ea(c, i), get_half(c, i->reg, 0));
+	return store_half(c, i, 0);
 }
 
 FPU_INLINE int merge4(struct x86_cpu *c, unsigned dst, unsigned src)
@@ -192,17 +240,28 @@ static int movd_to_mem(struct x86_cpu *c, const struct x86_insn *i)
 
 /* --- halves ------------------------------------------------------------------ */
 
+static int FPU_COLD load_half_slow(struct x86_cpu *c, const struct x86_insn *i,
+				   unsigned half)
+{
+	u64 v = 0;
+	int r = x86_load64(c, i->seg, x86_ea(c, i), &v);
+
+	if (r >= 0)
+		set_half(c, i->reg, half, v);
+	return r;
+}
+
 FPU_INLINE int load_half(struct x86_cpu *c, const struct x86_insn *i,
 			 unsigned half)
 {
-	u64 v = 0;
-	int r;
+	const x86_u64u *p;
 
 	SSE_CHECK(c);
-	r = x86_load64(c, i->seg, x86_ea(c, i), &v);
-	if (likely(r >= 0))
-		set_half(c, i->reg, half, v);
-	return r;
+	p = fpu_fast(c, i, 8, X86_READ, false);
+	if (unlikely(!p))
+		return load_half_slow(c, i, half);
+	set_half(c, i->reg, half, *p);
+	return X86_OK;
 }
 
 static int movlp_load(struct x86_cpu *c, const struct x86_insn *i)
@@ -217,8 +276,7 @@ static int movhp_load(struct x86_cpu *c, const struct x86_insn *i)
 
 static int movhp_store(struct x86_cpu *c, const struct x86_insn *i)
 {
-	SSE_CHECK(c);
-	return x86_store64(c, i->seg, x86_ea(c, i), get_half(c, i->reg, 1));
+	return store_half(c, i, 1);
 }
 
 static int movhlps(struct x86_cpu *c, const struct x86_insn *i)

@@ -65,8 +65,10 @@ void arch_state_reset(void *state, const struct vm *vm, unsigned index, bool ini
 		st->size = sizeof *st;
 		st->cr0 = CR0_CD | CR0_NW;
 		st->xcr0 = XCR0_X87;
-		st->fx.fcw = 0x40;
-		st->fx.ftw = 0xff; /* all valid: zero */
+		/* Not table 9-1's values (0040h, registers valid) but FINIT's,
+		 * as firmware leaves them and boot protocols take for granted. */
+		st->fx.fcw = 0x37f;
+		st->fx.ftw = 0;
 		st->fx.mxcsr = 0x1f80;
 		reset_msrs(&st->msr);
 		if (m)

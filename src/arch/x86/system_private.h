@@ -120,7 +120,10 @@ static inline void update_tlb(struct x86_cpu *c)
 		t = X86_TLB_USER;
 	else if ((c->cr4 & CR4_SMAP) && !(c->rflags & FL_AC))
 		t = X86_TLB_SUPER_SMAP;
+	c->tlb_index = (u8)t;
 	c->tlb = c->tlb_table[t];
+	if (unlikely((c->cr0 & CR0_AM) && (c->rflags & FL_AC) && c->cpl == 3))
+		c->tlb = c->tlb_empty; /* every access takes the checked path */
 }
 
 /* x86_update_mode for a change of privilege or AC inside 64-bit mode. */

@@ -100,9 +100,7 @@ void x86_tlb_forget_gpa(struct x86_cpu *c, gpa_t a)
 
 enum x86_tlb_index x86_tlb_current(const struct x86_cpu *c)
 {
-	if (c->tlb == c->tlb_table[X86_TLB_USER])
-		return X86_TLB_USER;
-	return c->tlb == c->tlb_table[X86_TLB_SUPER] ? X86_TLB_SUPER : X86_TLB_SUPER_SMAP;
+	return (enum x86_tlb_index)c->tlb_index;
 }
 
 enum x86_tlb_index x86_tlb_system(const struct x86_cpu *c)

@@ -15,6 +15,7 @@ void kernel_main(void)
 	memcpy(tss + 102, &iomap, 2);
 	gdt_set_tss(SEL_TSS, tss, 104 + 8192);
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
+	serial_init();
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
 	test_main();

@@ -32,6 +32,7 @@ void kernel_main(void)
 	boot_pd[4] |= PTE_U;
 	boot_pd[5] |= PTE_U;
 	write_cr3(read_cr3());
+	serial_init();
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
 	test_main();

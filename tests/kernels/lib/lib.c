@@ -24,6 +24,15 @@ static void put(char c)
 	outb(COM1, (u8)c);
 }
 
+void serial_init(void)
+{
+	outb(COM1 + 1, 0);
+	outb(COM1 + 3, 0x80); /* the divisor: 115200 bit/s */
+	outb(COM1, 1);
+	outb(COM1 + 1, 0);
+	outb(COM1 + 3, 3); /* eight bits, no parity */
+}
+
 void print(const char *s)
 {
 	for (; *s; s++) {
@@ -102,6 +111,8 @@ void finish(void)
 	print_dec(failed);
 	print(" failed\n");
 	outl(EXIT_PORT, failed ? 1 : 0);
+	for (const char *p = "Shutdown"; *p; p++)
+		outb(0x8900, (u8)*p); /* for a machine without that port */
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
@@ -240,8 +251,10 @@ void trap_handle(struct frame *f)
 	};
 	if (!is_fault(f))
 		return;
-	if (!fixup)
+	if (!fixup && trap_escape) {
 		fixup = trap_escape;
+		f->cs = SEL_CODE;
+	}
 	if (!fixup)
 		unexpected(f);
 	f->ip = fixup;

@@ -45,6 +45,7 @@ enum { DE, DB, NMI, BP, OF, BR, UD, NM, DF, TS = 10, NP, SS, GP, PF, MF = 16,
 void check(bool ok, const char *name);
 void check_eq(u64 got, u64 want, const char *name);
 void check_skip(const char *name, const char *why);
+void serial_init(void);
 void print(const char *s);
 void print_hex(u64 v);
 void print_dec(u64 v);

@@ -55,7 +55,8 @@ user_call:
 	push	%edi
 	mov	%esp, user_return_sp
 	mov	%esp, tss + 4
-	movw	$0x10, tss + 8
+	mov	user_ss0, %eax
+	mov	%eax, tss + 8
 	mov	20(%esp), %eax
 	mov	24(%esp), %ecx
 	mov	%ecx, user_stack_end - 4
@@ -109,4 +110,6 @@ tss:	.skip	104 + 8192 + 8
 user_return_sp:	.long 0
 user_flags:	.long 2
 user_cs:	.long 0x1b
+	.globl	user_ss0
+user_ss0:	.long 0x10
 	.section .note.GNU-stack, "", @progbits
