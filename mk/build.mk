@@ -6,6 +6,12 @@ CC := gcc
 endif
 CLANG ?= clang
 
+# make V=1 shows the commands.
+ifeq ($(V),)
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+endif
+
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Werror
 BASE_CFLAGS := -std=gnu11 -g -Iinclude -Isrc/arch/x86/include -fno-strict-aliasing \
 	-fno-common -fPIE -fstack-protector-strong $(WARN)
@@ -33,16 +39,20 @@ FREE_OBJ_$(1) := $$(FREE_SRC:%=build/obj/$(1)/%.o)
 HOSTED_OBJ_$(1) := $$(HOSTED_SRC:%=build/obj/$(1)/%.o)
 $$(FREE_OBJ_$(1)): build/obj/$(1)/%.o: % mk/build.mk
 	@mkdir -p $$(@D)
-	$$(VARIANT_$(1)_CC) $$(BASE_CFLAGS) $$(FREE_CFLAGS) $$(VARIANT_$(1)_FLAGS) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$<)
+	$$(Q)$$(VARIANT_$(1)_CC) $$(BASE_CFLAGS) $$(FREE_CFLAGS) $$(VARIANT_$(1)_FLAGS) -MMD -MP -c $$< -o $$@
 $$(HOSTED_OBJ_$(1)): build/obj/$(1)/%.o: % mk/build.mk
 	@mkdir -p $$(@D)
-	$$(VARIANT_$(1)_CC) $$(BASE_CFLAGS) $$(HOST_CFLAGS) $$(VARIANT_$(1)_FLAGS) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$<)
+	$$(Q)$$(VARIANT_$(1)_CC) $$(BASE_CFLAGS) $$(HOST_CFLAGS) $$(VARIANT_$(1)_FLAGS) -MMD -MP -c $$< -o $$@
 build/obj/$(1)/libtrivet.a: $$(FREE_OBJ_$(1))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call say,AR,$$@)
+	$$(Q)ar rcs $$@ $$^
 -include $$(FREE_OBJ_$(1):.o=.d) $$(HOSTED_OBJ_$(1):.o=.d)
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
 
 build/trivet: $(HOSTED_OBJ_release) build/obj/release/libtrivet.a
-	$(CC) -pie -o $@ $^ $(HOST_LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pie -o $@ $^ $(HOST_LIBS)

@@ -13,13 +13,15 @@ libs_of = $(shell sed -n 's,^// LIBS: ,,p' $(1))
 
 build/unit/%: tests/unit/%.c tests/unit/fake_platform.c build/obj/asan/libtrivet.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.a,$^) \
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.a,$^) \
 		-lcmocka -pthread $(call libs_of,$<)
 -include $(UNIT_BIN:=.d)
 
 build/fuzz/%: tests/fuzz/%.c tests/unit/fake_platform.c build/obj/fuzz/libtrivet.a
 	@mkdir -p $(@D)
-	$(CLANG) $(TEST_CFLAGS) $(VARIANT_fuzz_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ \
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(TEST_CFLAGS) $(VARIANT_fuzz_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ \
 		$(filter %.c %.a,$^) -pthread $(call libs_of,$<)
 -include $(FUZZ_BIN:=.d)
 

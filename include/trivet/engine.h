@@ -34,6 +34,10 @@ struct engine_ops {
 	 * NULL. Any thread. */
 	void (*mem_written)(struct vm *vm, gpa_t a, u64 len);
 
+	/* Forget cached translations of one guest-physical page. May be NULL.
+	 * With vm->lock held. */
+	void (*flush_page)(struct vm *vm, gpa_t page);
+
 	int (*vcpu_init)(struct vcpu *v, struct error *err);
 	void (*vcpu_fini)(struct vcpu *v);
 
@@ -53,6 +57,9 @@ struct engine_ops {
 	void (*irq_window)(struct vcpu *v, bool wanted);
 	/* Deliver an NMI at the next run(); -EAGAIN while NMIs are blocked. */
 	int (*nmi_inject)(struct vcpu *v);
+
+	/* The guest's counter (x86: TSC) now; NULL: the platform's. Any thread. */
+	u64 (*guest_tsc)(struct vcpu *v);
 
 	/* The architecture's state (x86: struct x86_state), in the common
 	 * layout. The vCPU's thread, or any while it is stopped. */

@@ -53,6 +53,9 @@ void platform_mutex_fini(struct platform_mutex *m);
 void platform_mutex_lock(struct platform_mutex *m);
 void platform_mutex_unlock(struct platform_mutex *m);
 
+/* A spinning thread lets others run. */
+void platform_relax(void);
+
 /* v, blocked by its thread or scheduler after VCPU_BLOCKED, must step again. */
 void platform_vcpu_wake(struct vcpu *v);
 

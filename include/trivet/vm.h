@@ -138,6 +138,13 @@ enum vcpu_step vcpu_step(struct vcpu *v);
  */
 int vcpu_handle_exit(struct vcpu *v, struct exit *exit);
 
+/* The guest's counter (x86: TSC) on v now. Any thread. */
+u64 vcpu_guest_tsc(struct vcpu *v);
+
+/* Drops cached translations of one guest-physical page (a test device's wish).
+ * With vm->lock held. */
+void vm_flush_page(struct vm *vm, gpa_t page);
+
 /* Posts an event and makes v notice. Any thread, with or without vm->lock. */
 void vcpu_post(struct vcpu *v, enum vcpu_event event, u8 sipi_vector);
 /* Makes v leave its engine and step again. Any thread. */

@@ -2,6 +2,7 @@
 #include "fake_platform.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,11 @@ void platform_mutex_lock(struct platform_mutex *m)
 void platform_mutex_unlock(struct platform_mutex *m)
 {
 	pthread_mutex_unlock((pthread_mutex_t *)(void *)m);
+}
+
+void platform_relax(void)
+{
+	sched_yield();
 }
 
 void platform_vcpu_wake(struct vcpu *v)

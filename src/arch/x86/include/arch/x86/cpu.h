@@ -98,16 +98,20 @@ struct x86_cpu {
 	u8 cpl;
 	u8 stack_size; /* 2, 4, 8: width of the stack pointer */
 	u8 irq_shadow; /* 2: set by the instruction just run; 1: now in force */
-	struct x86_tlb_entry *tlb; /* the table in use for data */
+	/* The table in use for data: tlb_table[tlb_index], or while alignment is
+	 * checked the empty one, where every access misses into the slow path. */
+	struct x86_tlb_entry *tlb;
 	u64 asid;	/* low 12 bits of a tag; never 0xfff */
 	u32 attention;	/* atomic, any thread: leave the block, look around */
 
 	/* --- translation ------------------------------------------------- */
 	u32 global_gen;
 	u16 next_asid;
+	u8 tlb_index; /* enum x86_tlb_index, by CPL, SMAP and AC */
 	u8 large_pages; /* a large page is cached: INVLPG must flush all */
 	struct x86_tlb_entry *tlb_table[X86_TLB_TABLES]; /* X86_TLB_SIZE each */
 	struct x86_tlb_cold *tlb_cold[X86_TLB_TABLES];
+	struct x86_tlb_entry *tlb_empty; /* X86_TLB_SIZE that never match */
 	u16 *pcid_asid; /* [4096]: asid of each PCID, 0 for none */
 	u64 pdpte[4];	/* PAE paging's page-directory-pointer registers */
 	u64 flushes;	/* TLB flush or mode change count: keys address caches */

@@ -18,7 +18,14 @@ struct x86_cpu_model {
 	const char *name;
 	u64 tsc_hz;	/* leaf 15h, 16h */
 	unsigned cpus;	/* leaf 1, 4, 0Bh */
+	u64 tsc_base;	/* host counter at power-up: where the guest's TSC is 0 */
 };
+
+/*
+ * The crystal of leaf 15h. Linux takes it for the local APIC timer's input
+ * frequency as well: it must equal LAPIC_TIMER_HZ.
+ */
+#define X86_CRYSTAL_HZ 1000000000u
 
 /*
  * Fills m for the model called name ("baseline"). tsc_hz is what the guest's

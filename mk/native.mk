@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Instruction semantics against the host CPU: tests/native/.
+NATIVE_SRC := $(sort $(wildcard tests/native/*.c tests/native/*.S)) tests/unit/fake_platform.c
+NATIVE_OBJ := $(NATIVE_SRC:%=build/obj/native/%.o)
+NATIVE_CASES ?= 300
+
+$(NATIVE_OBJ): build/obj/native/%.o: % mk/native.mk
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
+
+build/native/native: $(NATIVE_OBJ) build/obj/release/libtrivet.a
+	@mkdir -p $(@D)
+	$(CC) -pie -o $@ $^ -lcmocka -pthread
+
+-include $(NATIVE_OBJ:.o=.d)
+
+.PHONY: native
+native: build/native/native ## instruction semantics compared with the host CPU
+	@if [ "$$(uname -m)" = x86_64 ]; then build/native/native $(NATIVE_CASES); \
+	else echo "native: skipped, the host is not x86-64"; fi

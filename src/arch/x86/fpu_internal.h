@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the x87, MMX and SSE files share.
+ *
+ * An operation runs as one native instruction, legacy (not VEX) encoding, on
+ * operands in memory: a "raw" function loads the destination into a scratch
+ * host register, applies the instruction to it with the source as its memory
+ * operand, and stores it back. Nothing lives in a host XMM or MM register
+ * between two statements of C. The x87 stack alone lives in the host's
+ * registers (c->x87_live); compiled code never touches those.
+ */
+#ifndef ARCH_X86_FPU_INTERNAL_H
+#define ARCH_X86_FPU_INTERNAL_H
+
+#include <arch/x86/access.h>
+#include <arch/x86/flags.h>
+#include <arch/x86/fpu.h>
+#include <trivet/string.h>
+
+#define FPU_INLINE static inline __attribute__((always_inline))
+#define FPU_COLD __attribute__((noinline, cold))
+
+typedef u64 sse_v __attribute__((vector_size(16), may_alias));
+typedef u64 sse_vu __attribute__((vector_size(16), may_alias, aligned(1)));
+
+/* One native instruction: *dst = op(*dst, *src). dst is 16-byte aligned. */
+typedef void (*sse_raw)(void *dst, const void *src);
+
+/* Mandatory prefix of an opcode; F2 and F3 win over 66. */
+enum sse_prefix { PFX_NP, PFX_66, PFX_F3, PFX_F2, PFX_COUNT };
+
+/* The two handlers of an opcode: register and memory form, NULL where #UD. */
+struct sse_entry {
+	x86_exec_fn reg, mem;
+};
+
+/*
+ * Can the instruction raise SIMD floating-point exceptions, and which elements
+ * of its result can underflow? See sse_run_unmasked.
+ */
+enum sse_fp { FP_NONE, FP_ONLY, FP_SS, FP_SD, FP_PS, FP_PD, FP_PS2 };
+
+#define MXCSR_FLAGS 0x3fu
+#define MXCSR_DAZ 0x40u
+#define MXCSR_MASKS 0x1f80u
+#define MXCSR_UM 0x800u
+#define MXCSR_FTZ 0x8000u
+#define MXCSR_VALID 0xffffu
+#define MXCSR_RESET 0x1f80u
+#define X87_FLAGS 0x3fu
+#define X87_FSW_TOP 0x3800u
+#define X87_FSW_ES 0x0080u
+#define X87_FSW_B 0x8000u
+#define X87_FCW_INIT 0x037fu
+
+/* --- host registers ------------------------------------------------------ */
+
+FPU_INLINE u32 fpu_get_mxcsr(void)
+{
+	u32 v;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(v) : : "memory");
+	return v;
+}
+FPU_INLINE void fpu_set_mxcsr(u32 v)
+{
+	__asm__ volatile("ldmxcsr %0" : : "m"(v) : "memory");
+}
+FPU_INLINE u16 fpu_get_fsw(void)
+{
+	u16 v;
+
+	__asm__ volatile("fnstsw %0" : "=a"(v) : : "memory");
+	return v;
+}
+
+/* --- fpu.c: state ---------------------------------------------------------- */
+
+/* ES and B follow from the flags and masks; reserved FCW bits as hardware has
+ * them. For an image that came from the guest. */
+void fpu_normalize(struct x86_fxsave *fx);
+/* FNINIT values of everything but MXCSR and XMM. */
+void fpu_init_x87(struct x86_fxsave *fx);
+/* c->fx.mxcsr with the flags raised so far. */
+u32 fpu_mxcsr(struct x86_cpu *c);
+/* The guest's MXCSR becomes v (reserved bits clear). */
+void fpu_mxcsr_set(struct x86_cpu *c, u32 v);
+/* Puts c->fx into the host's x87 registers. */
+void x87_make_live(struct x86_cpu *c);
+/* An unmasked x87 exception waits for the next waiting instruction. */
+bool x87_pending(struct x86_cpu *c);
+int x87_raise(struct x86_cpu *c);
+
+/* --- x87 ------------------------------------------------------------------- */
+
+/* #NM, #MF, or X86_OK with the state live. fpu_x87.c */
+int x87_check_slow(struct x86_cpu *c);
+/* Before a waiting instruction. */
+FPU_INLINE int x87_check(struct x86_cpu *c)
+{
+	if (likely(c->fpu_ready & c->x87_live &&
+		   (c->fx.fcw & X87_FLAGS) == X87_FLAGS))
+		return X86_OK;
+	return x87_check_slow(c);
+}
+/* Before one that does not wait. */
+int x87_check_nowait(struct x86_cpu *c);
+
+/* Real mode keeps linear instruction and operand addresses: SDM vol. 1 8.1.8
+ * and figures 8-10, 8-12. */
+FPU_INLINE bool x87_linear_pointers(const struct x86_cpu *c)
+{
+	return c->mode == X86_MODE_16 && (x86_real_mode(c) || x86_v86(c));
+}
+
+/* --- binding, one function per file ---------------------------------------- */
+
+x86_exec_fn x87_bind(const struct x86_insn *i);
+x86_exec_fn x87_bind_env(unsigned op, unsigned reg);
+x86_exec_fn fpu_bind_state(const struct x86_insn *i);
+x86_exec_fn sse_bind_int(unsigned map, unsigned pfx, u8 op, bool mem);
+x86_exec_fn sse_bind_fp(unsigned map, unsigned pfx, u8 op, bool mem);
+x86_exec_fn sse_bind_move(unsigned map, unsigned pfx, u8 op, bool mem);
+x86_exec_fn sse_bind_imm(unsigned map, unsigned pfx, u8 op, bool mem);
+/* Opcodes 0F 71, 72, 73 with 66. */
+x86_exec_fn sse_bind_shift(const struct x86_insn *i);
+x86_exec_fn sse_bind_cvt(const struct x86_insn *i, unsigned pfx);
+x86_exec_fn mmx_bind(const struct x86_insn *i, unsigned pfx);
+x86_exec_fn mmx_bind_mixed(const struct x86_insn *i, unsigned pfx);
+
+/* --- SSE: availability and operands ---------------------------------------- */
+
+/* #UD or #NM, whichever applies when c->sse_ready is 0. SDM vol. 3A 2.5. */
+int sse_unavailable(struct x86_cpu *c);
+#define SSE_CHECK(c)                                   \
+	do {                                           \
+		if (unlikely(!(c)->sse_ready))         \
+			return sse_unavailable(c);     \
+	} while (0)
+
+FPU_INLINE bool sse_unmasked(const struct x86_cpu *c)
+{
+	return (c->fx.mxcsr & MXCSR_MASKS) != MXCSR_MASKS;
+}
+
+/*
+ * The slow path of an instruction with FP exceptions while the guest has one
+ * unmasked: commits to dst, or raises #XM (or #UD) and leaves it alone.
+ */
+int sse_run_unmasked(struct x86_cpu *c, sse_raw raw, void *dst, const void *src,
+		     enum sse_fp fp);
+
+/* The same for DPPS (single) and DPPD: only checks, dst stays. */
+int sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst, const void *src,
+		    bool single);
+
+FPU_INLINE int sse_run(struct x86_cpu *c, sse_raw raw, void *dst,
+		       const void *src, enum sse_fp fp)
+{
+	if (fp != FP_NONE && unlikely(sse_unmasked(c)))
+		return sse_run_unmasked(c, raw, dst, src, fp);
+	raw(dst, src);
+	return X86_OK;
+}
+
+/*
+ * The hot path of a memory operand: its host address, when the segment needs no
+ * check, the page is cached RAM and the alignment is right. NULL: ask the slow
+ * path, which finds out which it was.
+ */
+FPU_INLINE void *fpu_fast(const struct x86_cpu *c, const struct x86_insn *i,
+			  unsigned size, enum x86_access access, bool align)
+{
+	u64 lin = x86_ea(c, i) + c->seg_base[i->seg];
+
+	if (unlikely(!(c->flat & (1u << i->seg))) || (align && unlikely(lin & 15)))
+		return NULL;
+	return x86_tlb_hit(c, lin, size, access);
+}
+
+/*
+ * The memory operand as a host address: guest RAM itself, or buf filled by
+ * the slow path. align: 16-byte alignment or #GP(0). Status as access.h has it.
+ */
+FPU_INLINE int sse_operand(struct x86_cpu *c, const struct x86_insn *i,
+			   unsigned size, bool align, void *buf,
+			   const void **src)
+{
+	u64 off = x86_ea(c, i), lin;
+	const void *p;
+	int r = x86_linear(c, i->seg, off, size, X86_READ, &lin);
+
+	*src = buf;
+	if (unlikely(r))
+		return r;
+	if (align && unlikely(lin & 15))
+		return x86_gp0(c);
+	p = x86_tlb_hit(c, lin, size, X86_READ);
+	if (likely(p)) {
+		*src = p;
+		return X86_OK;
+	}
+	return x86_load_bytes(c, i->seg, off, buf, size);
+}
+
+/* Stores 16 bytes at the memory operand; the slow path is in fpu.c. */
+int sse_store16_slow(struct x86_cpu *c, const struct x86_insn *i, bool align,
+		     const void *src);
+FPU_INLINE int sse_store16(struct x86_cpu *c, const struct x86_insn *i,
+			   bool align, const void *src)
+{
+	void *p = fpu_fast(c, i, 16, X86_WRITE, align);
+
+	if (unlikely(!p))
+		return sse_store16_slow(c, i, align, src);
+	*(sse_vu *)p = *(const sse_v *)src;
+	return X86_OK;
+}
+
+FPU_INLINE void *sse_reg(struct x86_cpu *c, unsigned n)
+{
+	return c->fx.xmm[n];
+}
+
+/* xmm, xmm */
+FPU_INLINE int sse_exec_reg(struct x86_cpu *c, const struct x86_insn *i,
+			    sse_raw raw, enum sse_fp fp)
+{
+	SSE_CHECK(c);
+	return sse_run(c, raw, sse_reg(c, i->reg), sse_reg(c, i->rm), fp);
+}
+
+/* xmm, memory of size bytes; the slow path is in fpu.c. */
+int sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
+		      unsigned size, bool align, enum sse_fp fp);
+FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
+			    sse_raw raw, unsigned size, bool align,
+			    enum sse_fp fp)
+{
+	const void *src;
+
+	SSE_CHECK(c);
+	src = fpu_fast(c, i, size, X86_READ, align);
+	if (unlikely(!src))
+		return sse_exec_mem_slow(c, i, raw, size, align, fp);
+	return sse_run(c, raw, sse_reg(c, i->reg), src, fp);
+}
+
+/* The raw function of an instruction `insn source, %xmm`. */
+#define SSE_RAW(name, insn)                                                    \
+	static void raw_##name(void *dst, const void *src)                     \
+	{                                                                      \
+		__asm__ volatile("movaps %0, %%xmm0\n\t" insn                  \
+				 " %1, %%xmm0\n\tmovaps %%xmm0, %0"            \
+				 : "+m"(*(sse_v *)dst)                         \
+				 : "m"(*(const sse_vu *)src)                   \
+				 : "xmm0");                                    \
+	}
+
+/* Raw function and both handlers. */
+#define SSE_OP(name, insn, size, align, fp)                                    \
+	SSE_RAW(name, insn)                                                    \
+	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		return sse_exec_reg(c, i, raw_##name, fp);                     \
+	}                                                                      \
+	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		return sse_exec_mem(c, i, raw_##name, size, align, fp);        \
+	}
+
+#define SSE_ENTRY(name) { name##_r, name##_m }
+
+/* A table of 256 raw functions by immediate, 16 bytes apart: sse_stub.S. */
+FPU_INLINE sse_raw sse_stub(const u8 *table, const struct x86_insn *i)
+{
+	return (sse_raw)(uintptr_t)(table + 16 * (i->imm & 0xff));
+}
+
+/* Bytes of data whose mask byte has bit 7 set go to seg:DI; sse_move.c. */
+int sse_masked_store(struct x86_cpu *c, const struct x86_insn *i, const u8 *data,
+		     const u8 *mask, unsigned size);
+
+/* --- MMX ------------------------------------------------------------------- */
+
+/* #UD, #NM or #MF before an MMX instruction touches anything, else X86_OK. */
+int mmx_check(struct x86_cpu *c);
+/* The transition to MMX: c->fx holds the registers, TOP = 0, all tags valid. */
+void mmx_begin(struct x86_cpu *c);
+FPU_INLINE void *mmx_reg(struct x86_cpu *c, unsigned n)
+{
+	return c->fx.st[n & 7];
+}
+/* After a write to register n: its exponent bits are all ones. */
+FPU_INLINE void mmx_written(struct x86_cpu *c, unsigned n)
+{
+	c->fx.st[n & 7][8] = 0xff;
+	c->fx.st[n & 7][9] = 0xff;
+}
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SSE instructions with an immediate byte: one native stub per immediate. */
+#include "fpu_internal.h"
+
+#define IMM_OP(name, size, align, fp)                                          \
+	extern const u8 sse_stub_##name[];                                     \
+	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		return sse_exec_reg(c, i, sse_stub(sse_stub_##name, i), fp);   \
+	}                                                                      \
+	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		return sse_exec_mem(c, i, sse_stub(sse_stub_##name, i), size,  \
+				    align, fp);                                \
+	}
+
+IMM_OP(pshufd, 16, true, FP_NONE)
+IMM_OP(pshufhw, 16, true, FP_NONE)
+IMM_OP(pshuflw, 16, true, FP_NONE)
+IMM_OP(cmpps, 16, true, FP_ONLY)
+IMM_OP(cmppd, 16, true, FP_ONLY)
+IMM_OP(cmpss, 4, false, FP_ONLY)
+IMM_OP(cmpsd, 8, false, FP_ONLY)
+IMM_OP(shufps, 16, true, FP_NONE)
+IMM_OP(shufpd, 16, true, FP_NONE)
+IMM_OP(roundps, 16, true, FP_ONLY)
+IMM_OP(roundpd, 16, true, FP_ONLY)
+IMM_OP(roundss, 4, false, FP_ONLY)
+IMM_OP(roundsd, 8, false, FP_ONLY)
+IMM_OP(blendps, 16, true, FP_NONE)
+IMM_OP(blendpd, 16, true, FP_NONE)
+IMM_OP(pblendw, 16, true, FP_NONE)
+IMM_OP(palignr, 16, true, FP_NONE)
+IMM_OP(mpsadbw, 16, true, FP_NONE)
+IMM_OP(pclmulqdq, 16, true, FP_NONE)
+IMM_OP(aeskeygenassist, 16, true, FP_NONE)
+
+/* DPPS, DPPD */
+#define DP_OP(name, single)                                                    \
+	extern const u8 sse_stub_##name[];                                     \
+	static int run_##name(struct x86_cpu *c, const struct x86_insn *i,     \
+			      const void *src)                                 \
+	{                                                                      \
+		void *dst = sse_reg(c, i->reg);                                \
+		int r = X86_OK;                                                \
+									       \
+		if (unlikely(sse_unmasked(c)))                                 \
+			r = sse_dp_unmasked(c, i->imm, dst, src, single);      \
+		if (r == X86_OK)                                               \
+			sse_stub(sse_stub_##name, i)(dst, src);                \
+		return r;                                                      \
+	}                                                                      \
+	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		SSE_CHECK(c);                                                  \
+		return run_##name(c, i, sse_reg(c, i->rm));                    \
+	}                                                                      \
+	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		u8 buf[16] __attribute__((aligned(16)));                       \
+		const void *src;                                               \
+		int r, done;                                                   \
+									       \
+		SSE_CHECK(c);                                                  \
+		done = sse_operand(c, i, 16, true, buf, &src);                 \
+		if (done < 0)                                                  \
+			return done;                                           \
+		r = run_##name(c, i, src);                                     \
+		return r ? r : done;                                           \
+	}
+
+DP_OP(dpps, true)
+DP_OP(dppd, false)
+
+extern const u8 sse_stub_insertps[], sse_stub_psrldq[], sse_stub_pslldq[];
+
+/* The stub takes element 0 of its memory operand: imm[7:6] choose it here. */
+static int insertps_r(struct x86_cpu *c, const struct x86_insn *i)
+{
+	SSE_CHECK(c);
+	sse_stub(sse_stub_insertps, i)(sse_reg(c, i->reg),
+				       c->fx.xmm[i->rm] + 4 * ((i->imm >> 6) & 3));
+	return X86_OK;
+}
+
+static int insertps_m(struct x86_cpu *c, const struct x86_insn *i)
+{
+	return sse_exec_mem(c, i, sse_stub(sse_stub_insertps, i), 4, false,
+			    FP_NONE);
+}
+
+/* Opcodes 71 72 73: the shift by register takes the immediate as its count. */
+#define SHIFT_OP(name)                                                         \
+	SSE_RAW(name, #name)                                                   \
+	static int shift_##name(struct x86_cpu *c, const struct x86_insn *i)   \
+	{                                                                      \
+		sse_v count = { i->imm & 0xff, 0 };                            \
+									       \
+		SSE_CHECK(c);                                                  \
+		raw_##name(sse_reg(c, i->rm), &count);                         \
+		return X86_OK;                                                 \
+	}
+
+SHIFT_OP(psrlw)
+SHIFT_OP(psraw)
+SHIFT_OP(psllw)
+SHIFT_OP(psrld)
+SHIFT_OP(psrad)
+SHIFT_OP(pslld)
+SHIFT_OP(psrlq)
+SHIFT_OP(psllq)
+
+static int shift_psrldq(struct x86_cpu *c, const struct x86_insn *i)
+{
+	SSE_CHECK(c);
+	sse_stub(sse_stub_psrldq, i)(sse_reg(c, i->rm), NULL);
+	return X86_OK;
+}
+
+static int shift_pslldq(struct x86_cpu *c, const struct x86_insn *i)
+{
+	SSE_CHECK(c);
+	sse_stub(sse_stub_pslldq, i)(sse_reg(c, i->rm), NULL);
+	return X86_OK;
+}
+
+static const struct sse_entry map_0f[PFX_COUNT][256] = {
+	[PFX_NP] = {
+		[0xc2] = SSE_ENTRY(cmpps),
+		[0xc6] = SSE_ENTRY(shufps),
+	},
+	[PFX_66] = {
+		[0x70] = SSE_ENTRY(pshufd),
+		[0xc2] = SSE_ENTRY(cmppd),
+		[0xc6] = SSE_ENTRY(shufpd),
+	},
+	[PFX_F3] = {
+		[0x70] = SSE_ENTRY(pshufhw),
+		[0xc2] = SSE_ENTRY(cmpss),
+	},
+	[PFX_F2] = {
+		[0x70] = SSE_ENTRY(pshuflw),
+		[0xc2] = SSE_ENTRY(cmpsd),
+	},
+};
+
+static const struct sse_entry map_0f3a_66[256] = {
+	[0x08] = SSE_ENTRY(roundps),
+	[0x09] = SSE_ENTRY(roundpd),
+	[0x0a] = SSE_ENTRY(roundss),
+	[0x0b] = SSE_ENTRY(roundsd),
+	[0x0c] = SSE_ENTRY(blendps),
+	[0x0d] = SSE_ENTRY(blendpd),
+	[0x0e] = SSE_ENTRY(pblendw),
+	[0x0f] = SSE_ENTRY(palignr),
+	[0x40] = SSE_ENTRY(dpps),
+	[0x41] = SSE_ENTRY(dppd),
+	[0x42] = SSE_ENTRY(mpsadbw),
+	[0x44] = SSE_ENTRY(pclmulqdq),
+	[0xdf] = SSE_ENTRY(aeskeygenassist),
+	[0x21] = SSE_ENTRY(insertps),
+};
+
+x86_exec_fn sse_bind_imm(unsigned map, unsigned pfx, u8 op, bool mem)
+{
+	const struct sse_entry *e;
+
+	if (map == X86_MAP_0F)
+		e = &map_0f[pfx][op];
+	else if (map == X86_MAP_0F3A && pfx == PFX_66)
+		e = &map_0f3a_66[op];
+	else
+		return NULL;
+	return mem ? e->mem : e->reg;
+}
+
+x86_exec_fn sse_bind_shift(const struct x86_insn *i)
+{
+	static const x86_exec_fn shift[4][8] = {
+		[1] = { [2] = shift_psrlw, [4] = shift_psraw, [6] = shift_psllw },
+		[2] = { [2] = shift_psrld, [4] = shift_psrad, [6] = shift_pslld },
+		[3] = { [2] = shift_psrlq, [3] = shift_psrldq,
+			[6] = shift_psllq, [7] = shift_pslldq },
+	};
+
+	if (i->key < X86_KEY(X86_MAP_0F, 0x71) ||
+	    i->key > X86_KEY(X86_MAP_0F, 0x73) || (i->flags & X86_I_MEM))
+		return NULL;
+	return shift[i->key & 3][(i->modrm >> 3) & 7];
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buses: which device answers at an address. */
+#include <trivet/bits.h>
+#include <trivet/bus.h>
+#include <trivet/error.h>
+#include <trivet/string.h>
+
+/* Index of the first range whose base is above addr. */
+static unsigned bus_upper(const struct bus *bus, u64 addr)
+{
+	unsigned lo = 0, hi = bus->count;
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (bus->ranges[mid].base <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+int bus_add(struct bus *bus, const struct bus_range *range)
+{
+	unsigned at = bus_upper(bus, range->base);
+	u64 end;
+
+	if (range->size == 0 || add_overflows(range->base, range->size - 1, &end))
+		return -EINVAL;
+	if (at > 0 && range->base - bus->ranges[at - 1].base < bus->ranges[at - 1].size)
+		return -EEXIST;
+	if (at < bus->count && bus->ranges[at].base <= end)
+		return -EEXIST;
+	if (bus->count == BUS_MAX_RANGES)
+		return -ENOSPC;
+	memmove(&bus->ranges[at + 1], &bus->ranges[at],
+		(bus->count - at) * sizeof bus->ranges[0]);
+	bus->ranges[at] = *range;
+	bus->count++;
+	return 0;
+}
+
+int bus_remove(struct bus *bus, u64 base)
+{
+	unsigned at = bus_upper(bus, base);
+
+	if (at == 0 || bus->ranges[at - 1].base != base)
+		return -ENOENT;
+	bus->count--;
+	memmove(&bus->ranges[at - 1], &bus->ranges[at],
+		(bus->count - (at - 1)) * sizeof bus->ranges[0]);
+	return 0;
+}
+
+const struct bus_range *bus_find(const struct bus *bus, u64 addr)
+{
+	unsigned at = bus_upper(bus, addr);
+
+	if (at == 0 || addr - bus->ranges[at - 1].base >= bus->ranges[at - 1].size)
+		return NULL;
+	return &bus->ranges[at - 1];
+}
+
+static bool range_holds(const struct bus_range *r, u64 addr, unsigned size)
+{
+	return r && addr - r->base <= r->size - size && size <= r->size;
+}
+
+u64 bus_read(struct bus *bus, struct vcpu *v, u64 addr, unsigned size)
+{
+	const struct bus_range *r = bus_find(bus, addr);
+	u64 value = 0;
+
+	if (range_holds(r, addr, size))
+		return r->ops->read(r->ctx, v, addr - r->base, size) &
+		       bits_mask(size * 8);
+	if (size == 1)
+		return 0xff;
+	for (unsigned i = 0; i < size; i++)
+		value |= bus_read(bus, v, addr + i, 1) << (8 * i);
+	return value;
+}
+
+void bus_write(struct bus *bus, struct vcpu *v, u64 addr, unsigned size,
+	       u64 value)
+{
+	const struct bus_range *r = bus_find(bus, addr);
+
+	if (range_holds(r, addr, size)) {
+		r->ops->write(r->ctx, v, addr - r->base, size,
+			      value & bits_mask(size * 8));
+		return;
+	}
+	for (unsigned i = 0; size > 1 && i < size; i++)
+		bus_write(bus, v, addr + i, 1, value >> (8 * i));
+}

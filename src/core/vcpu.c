@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The step: run the engine once, handle what it says, inject what is pending.
+ * The hosted program loops it on a thread per vCPU, the metal scheduler over
+ * its run queue; neither handles an exit itself.
+ */
+#include <trivet/vm.h>
+
+void vcpu_kick(struct vcpu *v)
+{
+	__atomic_store_n(&v->kick, 1, __ATOMIC_SEQ_CST);
+	if (v->vm->engine->kick)
+		v->vm->engine->kick(v);
+	platform_vcpu_wake(v);
+}
+
+void vcpu_post(struct vcpu *v, enum vcpu_event event, u8 sipi_vector)
+{
+	if (event == VCPU_EVENT_SIPI)
+		__atomic_store_n(&v->sipi_vector, sipi_vector, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(&v->events, (u32)event, __ATOMIC_SEQ_CST);
+	vcpu_kick(v);
+}
+
+u64 vcpu_guest_tsc(struct vcpu *v)
+{
+	return v->vm->engine->guest_tsc ? v->vm->engine->guest_tsc(v) :
+					  platform_counter();
+}
+
+/* --- INIT and SIPI, SDM vol. 3A 8.4 --------------------------------------- */
+
+/* The state layout is the architecture's; core only carries it about. */
+#define VCPU_STATE_MAX 4096
+
+struct vcpu_state_buf {
+	u8 bytes[VCPU_STATE_MAX] __attribute__((aligned(64)));
+};
+
+static int vcpu_reset_init(struct vcpu *v)
+{
+	struct vcpu_state_buf st;
+	int r = v->vm->engine->get_state(v, &st);
+
+	if (r)
+		return r;
+	arch_state_reset(&st, v->vm, v->index, true);
+	r = v->vm->engine->set_state(v, &st);
+	if (r)
+		return r;
+	platform_mutex_lock(&v->vm->lock);
+	if (v->irq)
+		v->irq->reset(v->irq_ctx, true);
+	platform_mutex_unlock(&v->vm->lock);
+	v->state = v->index ? VCPU_WAIT_SIPI : VCPU_RUNNING;
+	return 0;
+}
+
+static int vcpu_start_sipi(struct vcpu *v)
+{
+	struct vcpu_state_buf st;
+	int r;
+
+	if (v->state != VCPU_WAIT_SIPI)
+		return 0;
+	r = v->vm->engine->get_state(v, &st);
+	if (r)
+		return r;
+	arch_state_sipi(&st, __atomic_load_n(&v->sipi_vector, __ATOMIC_SEQ_CST));
+	r = v->vm->engine->set_state(v, &st);
+	if (!r)
+		v->state = VCPU_RUNNING;
+	return r;
+}
+
+/* --- events ----------------------------------------------------------------- */
+
+static void vcpu_take_nmi(struct vcpu *v)
+{
+	if (v->state == VCPU_WAIT_SIPI)
+		return;
+	if (v->vm->engine->nmi_inject(v) == -EAGAIN) {
+		/* stays posted: tried again once the blocking NMI is done */
+		__atomic_or_fetch(&v->events, VCPU_EVENT_NMI, __ATOMIC_SEQ_CST);
+		return;
+	}
+	v->state = VCPU_RUNNING;
+}
+
+static int vcpu_take_events(struct vcpu *v)
+{
+	u32 events = __atomic_exchange_n(&v->events, 0, __ATOMIC_SEQ_CST);
+	int r = 0;
+
+	if (events & VCPU_EVENT_INIT)
+		r = vcpu_reset_init(v);
+	if (!r && (events & VCPU_EVENT_SIPI))
+		r = vcpu_start_sipi(v);
+	if (!r && (events & VCPU_EVENT_NMI))
+		vcpu_take_nmi(v);
+	return r;
+}
+
+/* Injects one external interrupt, or asks for a window. */
+static void vcpu_take_irq(struct vcpu *v)
+{
+	const struct engine_ops *e = v->vm->engine;
+	bool ready, pending;
+	int vector = -EAGAIN;
+
+	if (!v->irq || v->state == VCPU_WAIT_SIPI)
+		return;
+	ready = e->irq_ready(v);
+	platform_mutex_lock(&v->vm->lock);
+	pending = v->irq->pending(v->irq_ctx);
+	if (pending && ready) {
+		vector = v->irq->ack(v->irq_ctx);
+		pending = v->irq->pending(v->irq_ctx);
+	}
+	platform_mutex_unlock(&v->vm->lock);
+	if (vector >= 0) {
+		e->irq_inject(v, (u8)vector);
+		v->stats.injected++;
+		v->state = VCPU_RUNNING;
+	}
+	e->irq_window(v, pending);
+}
+
+/* --- exits ---------------------------------------------------------------- */
+
+static void handle_io(struct vcpu *v, struct exit *x)
+{
+	if (x->io.write)
+		bus_write(&v->vm->pio, v, x->io.port, x->io.size, x->io.value);
+	else
+		x->io.value = (u32)bus_read(&v->vm->pio, v, x->io.port, x->io.size);
+}
+
+static void handle_mmio(struct vcpu *v, struct exit *x)
+{
+	if (x->mmio.write)
+		bus_write(&v->vm->mmio, v, x->mmio.addr.v, x->mmio.size, x->mmio.value);
+	else
+		x->mmio.value = bus_read(&v->vm->mmio, v, x->mmio.addr.v, x->mmio.size);
+}
+
+static void handle_msr(struct vcpu *v, struct exit *x)
+{
+	int r = -EINVAL;
+
+	if (v->irq && x->msr.write)
+		r = v->irq->msr_write(v->irq_ctx, x->msr.index, x->msr.value);
+	else if (v->irq)
+		r = v->irq->msr_read(v->irq_ctx, x->msr.index, &x->msr.value);
+	x->msr.fault = r != 0;
+}
+
+static void handle_tpr(struct vcpu *v, struct exit *x)
+{
+	if (!v->irq)
+		return;
+	if (x->tpr.write) {
+		v->irq->set_tpr(v->irq_ctx, x->tpr.value);
+		/* a lower priority may let a waiting interrupt in */
+		vcpu_kick(v);
+	} else {
+		x->tpr.value = v->irq->get_tpr(v->irq_ctx);
+	}
+}
+
+int vcpu_handle_exit(struct vcpu *v, struct exit *x)
+{
+	int r = 0;
+
+	v->stats.exits[x->reason]++;
+	platform_mutex_lock(&v->vm->lock);
+	switch (x->reason) {
+	case EXIT_IO:
+		handle_io(v, x);
+		break;
+	case EXIT_MMIO:
+		handle_mmio(v, x);
+		break;
+	case EXIT_MSR:
+		handle_msr(v, x);
+		break;
+	case EXIT_TPR:
+		handle_tpr(v, x);
+		break;
+	default:
+		r = -EINVAL;
+	}
+	platform_mutex_unlock(&v->vm->lock);
+	return r;
+}
+
+static void vcpu_halt(struct vcpu *v)
+{
+	v->state = VCPU_HALTED;
+	v->stats.halts++;
+	v->halt_since_ns = platform_clock_ns();
+}
+
+static void vcpu_dispatch(struct vcpu *v, struct exit *x)
+{
+	switch (x->reason) {
+	case EXIT_IO:
+	case EXIT_MMIO:
+	case EXIT_MSR:
+	case EXIT_TPR:
+		vcpu_handle_exit(v, x);
+		return;
+	case EXIT_HALT:
+		vcpu_halt(v);
+		break;
+	case EXIT_SHUTDOWN:
+		vm_stop(v->vm, VM_CRASHED, 0, "vCPU %u: triple fault", v->index);
+		break;
+	case EXIT_ERROR:
+		vm_stop(v->vm, VM_CRASHED, 0, "vCPU %u: %s", v->index,
+			x->error ? x->error : "engine error");
+		break;
+	default:
+		break;
+	}
+	v->stats.exits[x->reason]++;
+}
+
+/* Halted or waiting: is there anything to wake up for? */
+static bool vcpu_stays_blocked(struct vcpu *v)
+{
+	if (v->state == VCPU_RUNNING)
+		return false;
+	return !__atomic_load_n(&v->kick, __ATOMIC_SEQ_CST);
+}
+
+enum vcpu_step vcpu_step(struct vcpu *v)
+{
+	struct exit x = { .reason = EXIT_NONE };
+	bool was_halted = v->state == VCPU_HALTED;
+	int r;
+
+	/* Cleared before looking: what is posted from here on kicks again. */
+	__atomic_store_n(&v->kick, 0, __ATOMIC_SEQ_CST);
+	if (vm_stop_reason(v->vm) != VM_RUNS)
+		return VCPU_STOPPED;
+	r = vcpu_take_events(v);
+	if (!r) {
+		vcpu_take_irq(v);
+		if (was_halted && v->state != VCPU_HALTED)
+			v->stats.halted_ns += platform_clock_ns() - v->halt_since_ns;
+		if (v->state != VCPU_RUNNING)
+			return vcpu_stays_blocked(v) ? VCPU_BLOCKED : VCPU_RUNNABLE;
+		r = v->vm->engine->run(v, &x);
+	}
+	if (r)
+		vm_stop(v->vm, VM_CRASHED, 0, "vCPU %u: engine %s failed (%d)",
+			v->index, v->vm->engine->name, r);
+	else
+		vcpu_dispatch(v, &x);
+	return vm_stop_reason(v->vm) == VM_RUNS ? VCPU_RUNNABLE : VCPU_STOPPED;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an instruction in flight to the monitor: the same struct exit and the same
+ * handler as an exit that leaves run(), answered on the spot.
+ */
+#include "soft.h"
+
+static int env_io_read(struct x86_cpu *c, u16 port, unsigned size, u32 *value)
+{
+	struct exit x = { .reason = EXIT_IO, .io = { .port = port, .size = (u8)size } };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+	*value = x.io.value;
+	return X86_OK;
+}
+
+static int env_io_write(struct x86_cpu *c, u16 port, unsigned size, u32 value)
+{
+	struct exit x = { .reason = EXIT_IO,
+			  .io = { .port = port, .size = (u8)size, .write = true,
+				  .value = value } };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+	return X86_OK;
+}
+
+static int env_mmio_read(struct x86_cpu *c, gpa_t a, unsigned size, u64 *value)
+{
+	struct exit x = { .reason = EXIT_MMIO, .mmio = { .addr = a, .size = (u8)size } };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+	*value = x.mmio.value;
+	return X86_OK;
+}
+
+static int env_mmio_write(struct x86_cpu *c, gpa_t a, unsigned size, u64 value)
+{
+	struct exit x = { .reason = EXIT_MMIO,
+			  .mmio = { .addr = a, .size = (u8)size, .write = true,
+				    .value = value } };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+	return X86_OK;
+}
+
+static int env_msr(struct x86_cpu *c, u32 index, u64 *value, bool write)
+{
+	struct exit x = { .reason = EXIT_MSR,
+			  .msr = { .index = index, .write = write, .value = *value } };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+	*value = x.msr.value;
+	return x.msr.fault ? -EINVAL : 0;
+}
+
+static int env_msr_read(struct x86_cpu *c, u32 index, u64 *value)
+{
+	*value = 0;
+	return env_msr(c, index, value, false);
+}
+
+static int env_msr_write(struct x86_cpu *c, u32 index, u64 value)
+{
+	return env_msr(c, index, &value, true);
+}
+
+static u64 env_get_tpr(struct x86_cpu *c)
+{
+	struct exit x = { .reason = EXIT_TPR };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+	return x.tpr.value;
+}
+
+static void env_set_tpr(struct x86_cpu *c, u64 cr8)
+{
+	struct exit x = { .reason = EXIT_TPR, .tpr = { .write = true, .value = cr8 } };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+}
+
+const struct x86_env soft_env = {
+	.io_read = env_io_read,
+	.io_write = env_io_write,
+	.mmio_read = env_mmio_read,
+	.mmio_write = env_mmio_write,
+	.msr_read = env_msr_read,
+	.msr_write = env_msr_write,
+	.get_tpr = env_get_tpr,
+	.set_tpr = env_set_tpr,
+	.page = soft_env_page,
+	.code_write = soft_env_code_write,
+};

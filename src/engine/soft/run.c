@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The interpreter's loop. */
+#include <arch/x86/debug.h>
+#include <arch/x86/fpu.h>
+#include <arch/x86/system.h>
+
+#include "soft.h"
+
+/* Does the next instruction have to be run on its own, with checks around it? */
+static bool needs_step(const struct x86_cpu *c)
+{
+	return (c->rflags & (FL_TF | FL_RF)) != 0 || c->irq_shadow || c->debug_exec ||
+	       c->debug_watch;
+}
+
+static bool irq_open(const struct x86_cpu *c)
+{
+	return (c->rflags & FL_IF) && !c->irq_shadow;
+}
+
+/*
+ * What a handler said. Gives X86_OK to go on, X86_HALT, or a negative status
+ * that ends run().
+ */
+static int settle(struct x86_cpu *c, int status, unsigned insn_len)
+{
+	switch (status) {
+	case X86_OK:
+	case X86_BREAK:
+		return X86_OK;
+	case X86_FAULT:
+		c->rip -= insn_len;
+		return x86_deliver_fault(c);
+	default:
+		return status;
+	}
+}
+
+static int run_block(struct soft_vcpu *s, const struct block *b)
+{
+	struct x86_cpu *c = &s->cpu;
+	const struct x86_insn *i = b->insns, *end = i + b->count;
+	u64 rip = c->rip;
+	int r;
+
+	do {
+		rip += i->len;
+		c->rip = rip;
+		r = i->fn(c, i);
+		i++;
+	} while (likely(!r) && i < end);
+	s->instructions += (u64)(i - b->insns);
+	return likely(!r) ? X86_OK : settle(c, r, i[-1].len);
+}
+
+/* STI and MOV SS shield one instruction: 2 when just set, 1 while it runs. */
+static void shadow_advance(struct x86_cpu *c)
+{
+	if (c->irq_shadow)
+		c->irq_shadow--;
+}
+
+/* One instruction with everything that surrounds it. */
+static int run_step(struct soft_vcpu *s)
+{
+	struct x86_cpu *c = &s->cpu;
+	struct x86_insn insn;
+	bool stepped;
+	int r;
+
+	if (c->irq_shadow == 2)
+		shadow_advance(c);
+	r = c->debug_exec ? x86_debug_before(c) : X86_OK;
+	if (!r)
+		r = soft_decode_one(c, &insn);
+	if (r)
+		return settle(c, r, 0);
+	stepped = (c->rflags & FL_TF) != 0;
+	c->rflags &= ~(u64)FL_RF;
+	c->pending_dr6 = 0;
+	c->rip += insn.len;
+	s->instructions++;
+	r = insn.fn(c, &insn);
+	if (c->irq_shadow != 2)
+		shadow_advance(c);
+	if (r < 0)
+		return settle(c, r, insn.len);
+	if ((stepped || c->pending_dr6) && x86_debug_after(c, stepped)) {
+		int d = x86_deliver_fault(c);
+
+		if (d)
+			return d;
+	}
+	return r == X86_HALT ? r : X86_OK;
+}
+
+/* Looks at c->attention. True: leave run(), *x filled in. */
+static bool attend(struct soft_vcpu *s, struct exit *x)
+{
+	struct x86_cpu *c = &s->cpu;
+	u32 a = __atomic_load_n(&c->attention, __ATOMIC_SEQ_CST);
+
+	soft_attend_sync(s);
+	if (a & ATT_KICK) {
+		__atomic_fetch_and(&c->attention, ~(u32)ATT_KICK, __ATOMIC_SEQ_CST);
+		x->reason = EXIT_NONE;
+		return true;
+	}
+	if ((a & ATT_NMI) && !c->nmi_blocked) {
+		__atomic_fetch_and(&c->attention, ~(u32)ATT_NMI, __ATOMIC_SEQ_CST);
+		x->reason = EXIT_NONE;
+		return true;
+	}
+	if ((a & ATT_WINDOW) && irq_open(c)) {
+		x->reason = EXIT_IRQ_WINDOW;
+		return true;
+	}
+	return false;
+}
+
+static int deliver_pending(struct soft_vcpu *s)
+{
+	struct x86_cpu *c = &s->cpu;
+	int r = X86_OK;
+
+	if (s->pending_nmi) {
+		s->pending_nmi = false;
+		c->nmi_blocked = true;
+		r = x86_deliver_interrupt(c, EXC_NMI);
+	} else if (s->pending_vector >= 0) {
+		u8 vector = (u8)s->pending_vector;
+
+		s->pending_vector = -1;
+		r = x86_deliver_interrupt(c, vector);
+	}
+	return r;
+}
+
+/* Runs until a handler's status ends it (returned) or attend() does (X86_OK). */
+static int run_loop(struct soft_vcpu *s, struct exit *x)
+{
+	struct x86_cpu *c = &s->cpu;
+	int r;
+
+	for (;;) {
+		struct block *b;
+
+		if (unlikely(__atomic_load_n(&c->attention, __ATOMIC_RELAXED)) &&
+		    attend(s, x))
+			return X86_OK;
+		if (unlikely(needs_step(c))) {
+			r = run_step(s);
+		} else {
+			b = soft_block_hit(s);
+			if (unlikely(!b))
+				b = soft_block_find(s, &r);
+			if (likely(b))
+				r = run_block(s, b);
+			else
+				r = r ? settle(c, r, 0) : run_step(s);
+		}
+		if (unlikely(r))
+			return r;
+	}
+}
+
+static void exit_for(struct x86_cpu *c, int status, struct exit *x)
+{
+	switch (status) {
+	case X86_OK:
+		break;
+	case X86_HALT:
+		x->reason = EXIT_HALT;
+		break;
+	case X86_SHUTDOWN:
+		x->reason = EXIT_SHUTDOWN;
+		break;
+	default:
+		x->reason = EXIT_ERROR;
+		x->error = c->error;
+	}
+}
+
+int soft_run(struct vcpu *v, struct exit *x)
+{
+	struct soft_vcpu *s = v->engine_data;
+	int r;
+
+	__atomic_store_n(&s->running, 1, __ATOMIC_SEQ_CST);
+	soft_attend_sync(s);
+	x86_fpu_enter(&s->cpu);
+	r = deliver_pending(s);
+	if (!r)
+		r = run_loop(s, x);
+	exit_for(&s->cpu, r, x);
+	x86_fpu_leave(&s->cpu);
+	__atomic_store_n(&s->running, 0, __ATOMIC_SEQ_CST);
+	v->stats.guest_instructions = s->instructions;
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The soft engine: an interpreter over decoded blocks.
+ *
+ * A block is a run of decoded instructions of one guest-physical page and one
+ * CPU mode. Blocks are per vCPU; what is shared by the VM is, for every page of
+ * RAM, a generation number and a map of its 64-byte chunks that some vCPU has
+ * decoded. A store to such a chunk raises the generation, and a block of an older
+ * generation is never entered again.
+ */
+#ifndef SOFT_H
+#define SOFT_H
+
+#include <arch/x86/access.h>
+#include <arch/x86/cpu.h>
+#include <trivet/vm.h>
+
+/* One 4 KiB page of guest RAM. */
+struct soft_page {
+	u32 gen;    /* atomic */
+	u32 unused;
+	u64 chunks; /* atomic: 64-byte chunks that hold decoded code */
+};
+
+struct soft_slot {
+	u64 base, size;
+	u8 *host;
+	bool writable;
+	struct soft_page *pages; /* size / PAGE_SIZE of them */
+};
+
+struct soft_vm {
+	struct soft_slot slots[MEM_MAX_SLOTS];
+	unsigned count;
+};
+
+#define BLOCK_MAX_INSNS 32
+
+struct block {
+	u64 gpa;
+	struct soft_page *page;
+	struct block *next; /* in its hash chain */
+	u32 gen;
+	u16 bytes;
+	u8 mode;
+	u8 count;
+	struct x86_insn insns[];
+};
+
+#define JUMP_CACHE_SIZE 4096u
+#define BLOCK_HASH_SIZE 16384u
+#define BLOCK_ARENA_SIZE MIB(16)
+
+/* Which block a linear address led to. */
+struct jump_entry {
+	u64 lin;
+	u64 key;
+	struct block *block;
+};
+
+/* Bits of x86_cpu.attention. */
+enum {
+	ATT_KICK = 1,	/* leave run() */
+	ATT_WINDOW = 2, /* leave run() when interrupts can be taken */
+	ATT_NMI = 4,	/* leave run() when NMIs are unblocked */
+	ATT_SYNC = 8,	/* pages became code: drop cached write translations */
+	ATT_FLUSH = 16, /* drop all cached translations */
+};
+
+struct soft_vcpu {
+	struct x86_cpu cpu;
+	struct vcpu *v;
+	struct soft_vm *vm;
+	struct jump_entry *jumps;
+	struct block **hash;
+	u8 *arena;
+	u64 arena_used;
+	int pending_vector; /* interrupt to deliver, or -1 */
+	bool pending_nmi;
+	u32 running; /* atomic: inside run() */
+	u64 instructions;
+};
+
+static inline struct soft_vcpu *soft_of(struct x86_cpu *c)
+{
+	return CONTAINER_OF(c, struct soft_vcpu, cpu);
+}
+
+/* --- pages.c: shared bookkeeping of decoded code ------------------------- */
+
+/* The slot's page that holds a, or NULL when a is not RAM. */
+struct soft_page *soft_page_of(struct soft_vm *vm, u64 a, struct soft_slot **slot);
+struct x86_page soft_env_page(struct x86_cpu *c, gpa_t a);
+void soft_env_code_write(struct x86_cpu *c, gpa_t a, unsigned size);
+void soft_mem_written(struct vm *vm, gpa_t a, u64 len);
+/* [a, a+len), within a page, is about to be decoded by s: from now on every
+ * vCPU's stores there are seen. */
+void soft_page_mark(struct soft_vcpu *s, struct soft_page *page, u64 a, unsigned len);
+/* Handles ATT_SYNC and ATT_FLUSH of this vCPU. */
+void soft_attend_sync(struct soft_vcpu *s);
+
+/* --- block.c: finding and making blocks ----------------------------------- */
+
+/* Linear address of the CPU's current instruction. */
+static inline u64 soft_code_lin(const struct x86_cpu *c)
+{
+	u64 lin = c->rip + c->seg_base[SEG_CS];
+
+	return likely(c->mode == X86_MODE_64) ? lin : (u32)lin;
+}
+
+/* What beside the linear address decides which block it is. */
+static inline u64 soft_jump_key(const struct x86_cpu *c)
+{
+	return c->asid | (u64)(c->cpl == 3) << 12 | (u64)c->mode << 13 |
+	       c->lookup_gen << 16;
+}
+
+static inline struct jump_entry *soft_jump_entry(struct soft_vcpu *s, u64 lin)
+{
+	return &s->jumps[(lin ^ lin >> 12) & (JUMP_CACHE_SIZE - 1)];
+}
+
+static inline bool soft_block_fresh(const struct block *b)
+{
+	return b->gen == __atomic_load_n(&b->page->gen, __ATOMIC_RELAXED);
+}
+
+static inline bool soft_block_within_segment(const struct x86_cpu *c,
+					     const struct block *b)
+{
+	return c->mode == X86_MODE_64 ||
+	       c->rip + b->bytes - 1u <= c->seg[SEG_CS].limit;
+}
+
+/* The block at the CPU's current instruction when it was there before, or NULL. */
+static inline struct block *soft_block_hit(struct soft_vcpu *s)
+{
+	struct x86_cpu *c = &s->cpu;
+	u64 lin = soft_code_lin(c);
+	const struct jump_entry *e = soft_jump_entry(s, lin);
+
+	if (likely(e->lin == lin && e->key == soft_jump_key(c) && e->block) &&
+	    likely(soft_block_fresh(e->block) && soft_block_within_segment(c, e->block)))
+		return e->block;
+	return NULL;
+}
+
+/*
+ * The same, made if need be. NULL with *status X86_OK when the instruction must
+ * go the slow way (page crossing, not RAM, segment end), or X86_FAULT.
+ */
+struct block *soft_block_find(struct soft_vcpu *s, int *status);
+/* Decodes the one instruction at c->rip into insn. X86_OK or X86_FAULT. */
+int soft_decode_one(struct x86_cpu *c, struct x86_insn *insn);
+
+/* --- env.c: the CPU's way to the monitor ---------------------------------- */
+
+extern const struct x86_env soft_env;
+
+/* --- run.c ------------------------------------------------------------------ */
+
+int soft_run(struct vcpu *v, struct exit *exit);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Raw terminal mode. Nothing but a file-scope pointer can tell a signal handler
+ * which terminal to restore: this is the one exception to the rule against
+ * them, and only terminal_raw and terminal_restore write it.
+ */
+#include "terminal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct terminal *_Atomic raw_terminal;
+
+static const int fatal_signals[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+				     SIGABRT, SIGQUIT, SIGSYS, SIGTRAP };
+
+bool terminal_usable(int fd)
+{
+	/* in the background, tcsetattr would stop the whole job */
+	return isatty(fd) && tcgetpgrp(fd) == getpgrp();
+}
+
+/* tcsetattr is async-signal-safe (POSIX). */
+static void restore_current(void)
+{
+	struct terminal *t = raw_terminal;
+
+	if (t)
+		tcsetattr(t->fd, TCSANOW, &t->saved);
+}
+
+/* SA_RESETHAND put the default action back: the signal now kills as it would. */
+static void fatal_handler(int signo)
+{
+	restore_current();
+	raise(signo);
+}
+
+static void fatal_signals_catch(void)
+{
+	struct sigaction sa = { .sa_handler = fatal_handler,
+				.sa_flags = (int)SA_RESETHAND | SA_NODEFER };
+
+	sigemptyset(&sa.sa_mask);
+	for (unsigned i = 0; i < ARRAY_SIZE(fatal_signals); i++)
+		sigaction(fatal_signals[i], &sa, NULL);
+}
+
+int terminal_raw(struct terminal *t, int fd)
+{
+	struct termios raw;
+
+	if (tcgetattr(fd, &t->saved) < 0)
+		return -errno;
+	raw = t->saved;
+	cfmakeraw(&raw);
+	t->fd = fd;
+	if (!raw_terminal)
+		atexit(restore_current);
+	raw_terminal = t;
+	fatal_signals_catch();
+	if (tcsetattr(fd, TCSANOW, &raw) < 0) {
+		raw_terminal = NULL;
+		return -errno;
+	}
+	t->raw = true;
+	return 0;
+}
+
+void terminal_restore(struct terminal *t)
+{
+	if (!t->raw)
+		return;
+	/* ignore SIGTTOU: we may have been put into the background */
+	signal(SIGTTOU, SIG_IGN);
+	tcsetattr(t->fd, TCSANOW, &t->saved);
+	t->raw = false;
+	raw_terminal = NULL;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The user's terminal: raw while a guest runs, restored however that ends. */
+#ifndef HOST_TERMINAL_H
+#define HOST_TERMINAL_H
+
+#include <termios.h>
+#include <trivet/types.h>
+
+struct terminal {
+	int fd;
+	bool raw;
+	struct termios saved;
+};
+
+/* True when fd is a terminal that this process may use now (foreground). */
+bool terminal_usable(int fd);
+/*
+ * Raw mode; from now on a fatal signal or exit() restores it as well. One
+ * terminal at a time. 0 or a negative errno.
+ */
+int terminal_raw(struct terminal *t, int fd);
+/* As it was. Harmless when it is not raw. */
+void terminal_restore(struct terminal *t);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which devices the machine has, and how their lines run. */
+#include "devices.h"
+
+#include <trivet/device/acpi_pm.h>
+#include <trivet/device/debug_exit.h>
+#include <trivet/device/fw_cfg.h>
+#include <trivet/device/i8042.h>
+#include <trivet/device/ioapic.h>
+#include <trivet/device/lapic.h>
+#include <trivet/device/pic.h>
+#include <trivet/device/pit.h>
+#include <trivet/device/rtc.h>
+#include <trivet/device/serial.h>
+#include <trivet/device/testdev.h>
+#include <trivet/pci.h>
+#include <trivet/string.h>
+
+/* The 8259 pair's INTR pin goes to the local APICs' LINT0. */
+static void pic_output(void *ctx, bool level)
+{
+	struct devices *d = ctx;
+
+	if (d->lapic)
+		lapic_extint(d->lapic, level);
+}
+
+static void testdev_flush(void *ctx, gpa_t page)
+{
+	vm_flush_page(ctx, page);
+}
+
+static int create_irq_chips(struct devices *d, struct vm *vm, const char **what)
+{
+	int r;
+
+	*what = "8259 interrupt controller";
+	r = pic_create(vm, pic_output, d, &d->pic);
+	if (r)
+		return r;
+	*what = "local APIC";
+	r = lapic_create(vm, d->pic, platform_counter_hz(), vcpu_guest_tsc,
+			 &d->lapic);
+	if (r)
+		return r;
+	*what = "I/O APIC";
+	r = ioapic_create(vm, IOAPIC_ID, &d->ioapic);
+	if (r)
+		return r;
+	lapic_set_eoi_sink(d->lapic, ioapic_eoi, d->ioapic);
+	return 0;
+}
+
+static int create_legacy(struct devices *d, struct vm *vm,
+			 const struct machine_config *c, const char **what)
+{
+	int r;
+
+	*what = "8254 timer";
+	r = pit_create(vm, &d->pit);
+	if (r)
+		return r;
+	*what = "real-time clock";
+	r = rtc_create(vm, c->memory, &d->rtc);
+	if (r)
+		return r;
+	*what = "serial port";
+	r = serial_create(vm, COM1_PORT, COM1_IRQ, c->console, &d->com1);
+	if (r)
+		return r;
+	*what = "keyboard controller";
+	r = i8042_create(vm, &d->i8042);
+	if (r)
+		return r;
+	*what = "ACPI power management";
+	r = acpi_pm_create(vm, &d->acpi_pm);
+	if (r)
+		return r;
+	*what = "PCI host bridge";
+	return pci_host_create(vm, &d->pci_host);
+}
+
+static int create_test_aids(struct devices *d, struct vm *vm,
+			    const struct machine_config *c, const char **what)
+{
+	int r;
+
+	*what = "debug-exit port";
+	r = debug_exit_create(vm, &d->debug_exit);
+	if (r)
+		return r;
+	*what = "fw_cfg";
+	r = fw_cfg_create(vm, c->memory, c->cpus, &d->fw_cfg);
+	if (r || !c->testdev)
+		return r;
+	*what = "test device";
+	return testdev_create(vm, testdev_flush, vm, &d->testdev);
+}
+
+int devices_create(struct devices *d, struct vm *vm,
+		   const struct machine_config *config, struct error *err)
+{
+	const char *what = "";
+	int r;
+
+	memset(d, 0, sizeof *d);
+	d->vm = vm;
+	r = create_irq_chips(d, vm, &what);
+	if (!r)
+		r = create_legacy(d, vm, config, &what);
+	if (!r)
+		r = create_test_aids(d, vm, config, &what);
+	if (r) {
+		devices_destroy(d);
+		return error_set(err, r, "machine: cannot create the %s (error %d)",
+				 what, -r);
+	}
+	return 0;
+}
+
+void devices_reset(struct devices *d)
+{
+	/* Sources before controllers, so that no line is left pending. */
+	pci_host_reset(d->pci_host);
+	acpi_pm_reset(d->acpi_pm);
+	i8042_reset(d->i8042);
+	serial_reset(d->com1);
+	rtc_reset(d->rtc);
+	pit_reset(d->pit);
+	ioapic_reset(d->ioapic);
+	pic_reset(d->pic);
+	lapic_reset_all(d->lapic);
+}
+
+#define DESTROY(d, field, fn)              \
+	do {                               \
+		if ((d)->field)            \
+			fn((d)->field);    \
+		(d)->field = NULL;         \
+	} while (0)
+
+void devices_destroy(struct devices *d)
+{
+	DESTROY(d, testdev, testdev_destroy);
+	DESTROY(d, fw_cfg, fw_cfg_destroy);
+	DESTROY(d, debug_exit, debug_exit_destroy);
+	DESTROY(d, pci_host, pci_host_destroy);
+	DESTROY(d, acpi_pm, acpi_pm_destroy);
+	DESTROY(d, i8042, i8042_destroy);
+	DESTROY(d, com1, serial_destroy);
+	DESTROY(d, rtc, rtc_destroy);
+	DESTROY(d, pit, pit_destroy);
+	DESTROY(d, ioapic, ioapic_destroy);
+	DESTROY(d, lapic, lapic_destroy);
+	DESTROY(d, pic, pic_destroy);
+	for (unsigned i = 0; i < d->vm->vcpu_count; i++) {
+		d->vm->vcpus[i]->irq = NULL;
+		d->vm->vcpus[i]->irq_ctx = NULL;
+	}
+	/* The controllers registered here are gone: nobody listens any more. */
+	memset(&d->vm->irqs, 0, sizeof d->vm->irqs);
+}

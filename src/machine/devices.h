@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine's devices, made and wired together. */
+#ifndef MACHINE_DEVICES_H
+#define MACHINE_DEVICES_H
+
+#include <trivet/machine.h>
+
+struct devices {
+	struct vm *vm;
+	struct pic *pic;
+	struct lapic_set *lapic;
+	struct ioapic *ioapic;
+	struct pit *pit;
+	struct rtc *rtc;
+	struct serial *com1;
+	struct i8042 *i8042;
+	struct acpi_pm *acpi_pm;
+	struct pci_host *pci_host;
+	struct debug_exit *debug_exit;
+	struct fw_cfg *fw_cfg;
+	struct testdev *testdev;
+};
+
+#define COM1_PORT 0x3f8
+#define COM1_IRQ 4
+#define IOAPIC_ID 0
+
+/* d must not move afterwards. All vCPUs have been added. On error nothing is left. */
+int devices_create(struct devices *d, struct vm *vm,
+		   const struct machine_config *config, struct error *err);
+/* Power-up state. With vm->lock held. */
+void devices_reset(struct devices *d);
+void devices_destroy(struct devices *d);
+
+#endif

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the boot tests: the program, small kernels, Debian's guest."""
+import os
+import signal
+import struct
+import subprocess
+from pathlib import Path
+
+import pexpect
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TRIVET = ROOT / 'build/trivet'
+GUEST = ROOT / 'build/guest'
+SOURCES = Path(__file__).resolve().parent / 'kernels'
+# Under a busy machine and an interpreter, patience is cheap and flakes are not.
+BOOT_SECONDS = 180
+
+KERNEL_FLAGS = '''-m32 -march=i686 -std=gnu11 -O1 -ffreestanding -fno-stack-protector -fno-pie
+-fcf-protection=none -fno-asynchronous-unwind-tables -mgeneral-regs-only -fno-strict-aliasing
+-fno-toplevel-reorder -Wall -Wextra -Wshadow -Werror -nostdlib -static -no-pie
+-Wl,--build-id=none -Wl,--no-warn-rwx-segments'''.split()
+
+
+@pytest.fixture(scope='session')
+def kernels(tmp_path_factory):
+    """name -> path of each tests/boot/kernels/*.c, built as Multiboot ELF32."""
+    out = tmp_path_factory.mktemp('kernels')
+    built = {}
+    for source in sorted(SOURCES.glob('*.c')):
+        elf = out / f'{source.stem}.elf'
+        subprocess.run(['gcc', *KERNEL_FLAGS, f'-Wl,-T,{SOURCES}/kernel.ld', '-o', elf,
+                        SOURCES / 'start.S', source], check=True)
+        built[source.stem] = elf
+    return built
+
+
+class Result:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    def __repr__(self):
+        return f'status {self.status}\n--- stdout\n{self.out[-3000:]}\n--- stderr\n{self.err[-3000:]}'
+
+
+def trivet(*args, timeout=60, stdin=b'', cwd=None):
+    """Runs the program to its end; fails the test when it has to be killed."""
+    done = subprocess.run([str(TRIVET), *map(str, args)], input=stdin, timeout=timeout,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, check=False)
+    return Result(done.returncode, done.stdout.decode(errors='replace'),
+                  done.stderr.decode(errors='replace'))
+
+
+def one_line(result, *parts):
+    """Bad input: status 2 and one line on stderr that holds the parts."""
+    assert result.status == 2, result
+    assert result.out == '', result
+    lines = result.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith('trivet: '), result
+    for part in parts:
+        assert str(part) in lines[0], result
+
+
+def multiboot_elf(code, base=0x200000):
+    """A Multiboot ELF32 around raw machine code, which runs from its first byte."""
+    magic, flags = 0x1badb002, 2
+    header = struct.pack('<III', magic, flags, -(magic + flags) & 0xffffffff)
+    image = header + b'\0\0\0\0' + code
+    ehdr = struct.pack('<16sHHIIIIIHHHHHH', b'\x7fELF\x01\x01\x01', 2, 3, 1, base + 16, 52, 0, 0,
+                       52, 32, 1, 0, 0, 0)
+    phdr = struct.pack('<IIIIIIII', 1, 84, base, base, len(image), len(image), 7, 4)
+    return ehdr + phdr + image
+
+
+def spawn(*args, timeout=BOOT_SECONDS, **more):
+    """The program on a terminal of its own."""
+    env = dict(os.environ, TERM='dumb')
+    return pexpect.spawn(str(TRIVET), list(map(str, args)), timeout=timeout, env=env,
+                         encoding='utf-8', codec_errors='replace', echo=True,
+                         dimensions=(50, 200), **more)
+
+
+def ended(child, timeout=60):
+    """Waits for the end and gives the exit status; output is in child.before."""
+    child.expect(pexpect.EOF, timeout=timeout)
+    child.close()
+    assert child.signalstatus is None, f'killed by signal {child.signalstatus}'
+    return child.exitstatus
+
+
+@pytest.fixture(scope='session')
+def debian():
+    """Arguments that name Debian's kernel and the small RAM disk."""
+    for name in ('vmlinuz', 'initrd.gz'):
+        assert (GUEST / name).is_file(), f'no build/guest/{name}: run `make guest`'
+    return ['--kernel', GUEST / 'vmlinuz', '--initrd', GUEST / 'initrd.gz']
+
+
+# What a guest may bring the monitor to: power-off, crash, time-out, debug exit.
+def acceptable(status):
+    return status in (0, 3, 124) or (status > 0 and status % 2 == 1 and status < 128) \
+        or 128 < status < 256 and status % 2 == 1
+
+
+def no_signal(status):
+    """subprocess gives -N when a signal N killed the monitor."""
+    assert status >= 0, f'the monitor died of {signal.Signals(-status).name}'
+    assert acceptable(status), f'status {status}'

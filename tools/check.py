@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the stages of `make check` and counts: check: N passed, M failed."""
+import argparse
+import re
+import shlex
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COUNT = re.compile(r'(\d+) passed, (\d+) failed')
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def add(self, stage, passed, failed):
+        print(f'{stage}: {passed} passed, {failed} failed', flush=True)
+        self.passed += passed
+        self.failed += failed
+
+
+def run(command):
+    """Echoes the output as it comes; (status, text)."""
+    text = []
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors='replace') as p:
+        for line in p.stdout:
+            text.append(line)
+            if not COUNT.search(line):
+                print(line, end='', flush=True)
+    return p.returncode, ''.join(text)
+
+
+def counted(tally, stage, command):
+    """A stage that prints 'N passed, M failed'; else its exit status counts."""
+    status, text = run(command)
+    found = COUNT.findall(text)
+    passed, failed = (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
+    if not found and status == 0:
+        passed = 1
+    if status and not failed:
+        failed = 1
+    tally.add(stage, passed, failed)
+
+
+def fuzz(tally, programs, seconds):
+    passed = failed = 0
+    for program in programs:
+        name = Path(program).name
+        corpus = ROOT / 'build/fuzz/corpus' / name
+        corpus.mkdir(parents=True, exist_ok=True)
+        seeds = ROOT / 'tests/fuzz/corpus' / name
+        done = subprocess.run(
+            [str(ROOT / program), f'-max_total_time={seconds}', '-timeout=10',
+             '-rss_limit_mb=2048', f'-artifact_prefix={ROOT}/build/fuzz/{name}-',
+             str(corpus), *([str(seeds)] if seeds.is_dir() else [])],
+            cwd=ROOT, capture_output=True, text=True, errors='replace')
+        if done.returncode:
+            failed += 1
+            print(f'FAILED {program}\n' + '\n'.join(done.stderr.splitlines()[-30:]))
+        else:
+            passed += 1
+    tally.add('fuzz', passed, failed)
+
+
+def boots(tally):
+    report = ROOT / 'build/boots.xml'
+    report.unlink(missing_ok=True)
+    run(['/usr/bin/python3', '-m', 'pytest', '-q', '--tb=short',
+         f'--junitxml={report}', '-p', 'no:cacheprovider', 'tests/boot'])
+    try:
+        suites = ET.parse(report).getroot().iter('testsuite')
+        total = bad = skipped = 0
+        for s in suites:
+            total += int(s.get('tests'))
+            bad += int(s.get('failures')) + int(s.get('errors'))
+            skipped += int(s.get('skipped'))
+    except (OSError, ET.ParseError):
+        total, bad, skipped = 1, 1, 0
+    tally.add('boots', total - bad - skipped, bad)
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument('--make', default='make')
+    ap.add_argument('--fuzz', default='')
+    ap.add_argument('--fuzz-seconds', type=int, default=5)
+    ap.add_argument('--native', action='store_true')
+    args = ap.parse_args()
+    make = [*shlex.split(args.make), '--no-print-directory']
+    tally = Tally()
+    counted(tally, 'lint', [*make, 'lint'])
+    counted(tally, 'unit', [*make, 'unit'])
+    if args.native:
+        counted(tally, 'native', [*make, 'native'])
+    fuzz(tally, args.fuzz.split(), args.fuzz_seconds)
+    boots(tally)
+    print(f'check: {tally.passed} passed, {tally.failed} failed')
+    return 1 if tally.failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Makes a small initramfs from busybox-static and tools/guest/init. Programs in
+# EXTRA, if there are any, go to /bench. The same input gives the same bytes.
+# usage: tools/guest/mkinitrd.sh OUT.gz EXTRA
+set -eu
+out=$1 extra=$2
+here=$(dirname "$0")
+busybox=$(command -v busybox || echo /bin/busybox)
+
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+for dir in bin sbin usr/bin usr/sbin etc dev proc sys tmp root bench; do
+	mkdir -p "$tree/$dir"
+done
+cp "$busybox" "$tree/bin/busybox"
+for applet in $("$busybox" --list-full); do
+	case $applet in
+	bin/busybox | linuxrc) continue ;;
+	bin/* | sbin/* | usr/bin/* | usr/sbin/*) ;;
+	*) applet=bin/${applet##*/} ;;
+	esac
+	ln -sf /bin/busybox "$tree/$applet"
+done
+cp "$here/init" "$tree/init"
+chmod 755 "$tree/init" "$tree/bin/busybox"
+[ ! -d "$extra" ] || cp -R "$extra/." "$tree/bench/"
+
+find "$tree" -exec touch -h -d @0 {} +
+(cd "$tree" && find . | LC_ALL=C sort |
+	cpio --quiet -o -H newc -R 0:0 --reproducible) | gzip -n -9 >"$out.new"
+mv "$out.new" "$out"
