@@ -128,6 +128,7 @@ static void test_timer(void)
 	apic_write(APIC_TIMER_INITIAL, 2000000);
 	check(wait_for(0x61, 5, 2000000), "timer-periodic");
 	apic_write(APIC_LVT_TIMER, 0x61 | 1u << 17 | 1u << 16);
+	settle();
 	clear_got();
 	wait_for(0x61, 1, 20000);
 	check_eq(got[0x61], 0, "timer-masked");
@@ -187,24 +188,43 @@ static void test_nmi(void)
 	trap_set_hook(NMI, NULL);
 }
 
+/* Ticks of the APIC timer, undivided, in 10 ms of TSC. */
+static u32 timer_10ms(void)
+{
+	u64 start;
+
+	apic_write(APIC_DIVIDE, 0xb);
+	apic_write(APIC_LVT_TIMER, 0x61 | 1u << 16);
+	apic_write(APIC_TIMER_INITIAL, 0xffffffff);
+	start = rdtsc();
+	while (rdtsc() - start < tsc_khz() * 10)
+		;
+	return 0xffffffff - apic_read(APIC_TIMER_CURRENT);
+}
+
 static void test_hlt(void)
 {
-	u64 start, took;
+	u64 best = ~0ull;
+	u32 ticks = timer_10ms();
+	bool woke = true;
 
-	clear_got();
-	apic_write(APIC_DIVIDE, 0xb);
 	apic_write(APIC_LVT_TIMER, 0x61);
-	start = rdtsc();
-	apic_write(APIC_TIMER_INITIAL, 10000000); /* 10 ms at 1 GHz */
-	__asm__ volatile("sti; hlt; cli" : : : "memory");
-	took = (rdtsc() - start) * 1000 / tsc_khz(); /* us */
-	check_eq(got[0x61], 1, "hlt-wakes");
-	check(took >= 9900 && took <= 11000, "hlt-wakes-within-1ms");
-	if (took < 9900 || took > 11000) {
-		print("  microseconds: ");
-		print_dec(took);
-		print("\n");
+	/* the best of five: the host may be busy */
+	for (int i = 0; i < 5; i++) {
+		u64 start = rdtsc(), took;
+
+		clear_got();
+		apic_write(APIC_TIMER_INITIAL, ticks);
+		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		took = (rdtsc() - start) * 1000 / tsc_khz(); /* us */
+		woke = woke && got[0x61] == 1 && took >= 9900;
+		best = took < best ? took : best;
 	}
+	check(woke, "hlt-wakes-not-early");
+	check(best <= 11000, "hlt-wakes-within-1ms");
+	print("NOTE 10 ms of hlt took, in microseconds: ");
+	print_dec(best);
+	print("\n");
 	/* sti's shadow covers hlt: an interrupt that is pending already wakes it */
 	clear_got();
 	apic_ipi(0, 0x60 | ICR_SELF);

@@ -574,7 +574,7 @@ __asm__(".text\n"
 	"push %r15; mov %rsp, user_return_sp; mov %rsp, tss+4\n"
 	"mov %rdi, %rdx; mov $user_stack_end-8, %rcx; rex.w sysexit\n");
 extern void user_report(void);
-__asm__(".section .user.text\nuser_report:\n mov %cs, %eax; mov %rax, user_saw\n"
+__asm__(".section .user.text, \"ax\"\nuser_report:\n mov %cs, %eax; mov %rax, user_saw\n"
 	"mov %ss, %eax; mov %rax, user_saw+8; pushf; pop user_saw+16\n"
 	"int $0x81\n.text");
 
