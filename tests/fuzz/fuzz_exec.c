@@ -79,8 +79,13 @@ static void code_write(struct x86_cpu *c, gpa_t a, unsigned size)
 	(void)c, (void)a, (void)size;
 }
 
+static void bus_lock(struct x86_cpu *c, bool on)
+{
+	(void)c, (void)on;
+}
+
 static const struct x86_env env = { io_read,  io_write,	 mmio_read, mmio_write, msr_read,
-				    msr_write, get_tpr,	 set_tpr,   page,	code_write };
+				    msr_write, get_tpr,	 set_tpr,   page,	code_write, bus_lock };
 
 static u64 take(const u8 **data, size_t *size, unsigned n)
 {

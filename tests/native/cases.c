@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define POOL_SIZE 0x10000u
+#define SAFE_FLAGS 0x203ed7u /* for POPF, IRET: not TF, NT, RF, AC */
 
 struct builder {
 	struct native_case *t;
@@ -130,10 +131,11 @@ static void put_operands(struct builder *b)
 
 static void put_prefixes(struct builder *b)
 {
-	static const u8 null_segment[4] = { 0x26, 0x3e, 0x36, 0x2e };
+	/* in 64-bit mode they do nothing, and GS has base 0 */
+	static const u8 null_segment[5] = { 0x26, 0x3e, 0x36, 0x2e, 0x65 };
 
 	if (chance(12)) /* in 32-bit mode CS would forbid writing */
-		put(b, null_segment[native_random() % (b->long_mode ? 4 : 3)]);
+		put(b, null_segment[native_random() % (b->long_mode ? 5 : 3)]);
 	if (b->long_mode && chance(10) && (b->f->mem || b->f->map == X86_MAP_1)) {
 		b->addr32 = true;
 		put(b, 0x67);
@@ -159,11 +161,25 @@ static bool encode(struct builder *b)
 	return true;
 }
 
+static bool in_scratch(const struct native_case *t)
+{
+	return t->target >= SCRATCH && t->target < SCRATCH + SCRATCH_SIZE - 16;
+}
+
+/* Far branches, VERR, VERW, LAR, LSL: the operand must be a selector we know. */
+static bool wants_selector(const struct x86_insn *i)
+{
+	return i->key == X86_KEY(X86_MAP_1, 0xff) || i->key == X86_KEY(X86_MAP_0F, 0) ||
+	       i->key == X86_KEY(X86_MAP_0F, 2) || i->key == X86_KEY(X86_MAP_0F, 3);
+}
+
 /* Where the memory operand is to be: mostly well inside the scratch area. */
 static u64 choose_target(const struct builder *b)
 {
 	unsigned r = native_random() % 64;
 
+	if (r == 5)
+		return SCRATCH + (chance(2) ? SCRATCH_SIZE : 0) - native_random() % 16; /* half mapped */
 	if (r < 3)
 		return SCRATCH + 0x1000 - native_random() % 16; /* across pages */
 	if (r == 3)
@@ -185,6 +201,11 @@ static void aim(struct builder *b)
 	if (!(i->flags & X86_I_MEM))
 		return;
 	t->target = choose_target(b);
+	if (wants_selector(i) && t->target < SCRATCH + SCRATCH_SIZE && !in_scratch(t))
+		t->target -= 16;
+	/* FXSAVE, FXRSTOR: which of two faults comes first is the processor's choice */
+	if (i->key == X86_KEY(X86_MAP_0F, 0xae) && (i->reg & 7) < 2 && !in_scratch(t))
+		t->target &= ~(u64)15;
 	if (i->index != REG_ZERO)
 		gpr[i->index] = native_random() & 0x7f;
 	rest = i->index == REG_ZERO ? 0 : gpr[i->index] << i->scale;
@@ -200,11 +221,6 @@ static void aim(struct builder *b)
 }
 
 /* --- what single instructions want in registers and memory ---------------- */
-
-static bool in_scratch(const struct native_case *t)
-{
-	return t->target >= SCRATCH && t->target < SCRATCH + SCRATCH_SIZE - 16;
-}
 
 /* Is register n free, not part of the operand's address? */
 static bool is_free(const struct native_case *t, unsigned n)
@@ -224,6 +240,10 @@ static void prepare_string(struct native_case *t)
 
 	gpr[REG_RSI] = SCRATCH + 0x400 + (native_random() & 0x3ff);
 	gpr[REG_RDI] = SCRATCH + 0x400 + (native_random() & 0x3ff);
+	if (chance(8)) /* a fault halfway */
+		gpr[chance(2) ? REG_RSI : REG_RDI] = SCRATCH + SCRATCH_SIZE - (native_random() & 31);
+	if (chance(8))
+		gpr[chance(2) ? REG_RSI : REG_RDI] = SCRATCH + (native_random() & 31);
 	if (t->insn.flags & (X86_I_REP | X86_I_REPNE))
 		gpr[REG_RCX] = chance(4) ? 0 : native_random() & 31;
 	if (chance(2))
@@ -233,6 +253,51 @@ static void prepare_string(struct native_case *t)
 		gpr[REG_RAX] = chance(2) ? 0x1111111111111111 : gpr[REG_RAX];
 		t->mem[0x400 + (native_random() & 0x1ff)] ^= 4;
 	}
+}
+
+static u16 code_selector(void)
+{
+	static const u16 bad[] = { 0, 3, SEL_DATA, SEL_CODE & ~3u, SEL_CODE & ~1u, 0xfff8, 0x50 };
+
+	return chance(6) ? bad[native_random() % ARRAY_SIZE(bad)] : SEL_CODE;
+}
+
+static u16 data_selector(void)
+{
+	static const u16 bad[] = { 0, 3, SEL_CODE, SEL_DATA & ~3u, 0xfff8, 0x53 };
+
+	return chance(6) ? bad[native_random() % ARRAY_SIZE(bad)] : SEL_DATA;
+}
+
+/* What the stack pointer points at, as far as that is mapped. */
+static void put_stack(struct native_case *t, const void *data, unsigned size)
+{
+	const u8 *p = data;
+
+	for (unsigned n = 0; n < size; n++) {
+		u64 at = t->in.gpr[REG_RSP] + n - SCRATCH;
+
+		if (at < SCRATCH_SIZE)
+			t->mem[at] = p[n];
+	}
+}
+
+/* A far return's or IRET's frame: RIP, CS, RFLAGS, RSP, SS. */
+static void prepare_far_return(struct native_case *t)
+{
+	unsigned size = t->insn.opsize;
+	u64 frame[5] = { CODE + t->len + CODE_TAKEN, code_selector(),
+			 native_random() & SAFE_FLAGS, value_int(), data_selector() };
+
+	u8 image[40];
+
+	for (unsigned n = 0; n < 5; n++)
+		memcpy(image + n * size, &frame[n], size);
+	/* well inside: which part of a frame is read first is not defined */
+	t->in.gpr[REG_RSP] = SCRATCH + 0x1400 + (native_random() & 0x3ff);
+	if (t->insn.key == X86_KEY(X86_MAP_1, 0xca))
+		put_le16(t->code + t->len - 2, native_random() & 0x3f);
+	put_stack(t, image, t->insn.key == X86_KEY(X86_MAP_1, 0xcf) ? size * 5 : size * 2);
 }
 
 static void prepare_divide(struct native_case *t)
@@ -249,11 +314,17 @@ static void prepare_divide(struct native_case *t)
 	}
 }
 
-/* An indirect near branch: to the place where taken branches end. */
+/* An indirect branch: to the place where taken branches end. */
 static void prepare_indirect(struct native_case *t)
 {
 	u64 to = CODE + t->len + CODE_TAKEN;
+	unsigned far = t->insn.opsize == 8 ? 8 : 4;
 
+	if (((t->insn.reg & 7) & 1) && in_scratch(t)) { /* far */
+		put_le64(t->mem + t->target - SCRATCH, to);
+		put_le16(t->mem + t->target - SCRATCH + far, code_selector());
+		return;
+	}
 	if (!(t->insn.flags & X86_I_MEM))
 		t->in.gpr[t->insn.rm] = to;
 	else if (in_scratch(t))
@@ -262,15 +333,20 @@ static void prepare_indirect(struct native_case *t)
 
 static void prepare_stack(struct native_case *t)
 {
-	u8 *top = t->mem + t->in.gpr[REG_RSP] - SCRATCH;
+	u64 to = CODE + t->len + CODE_TAKEN, flags = native_random() & SAFE_FLAGS;
 
 	switch (t->insn.key) {
 	case X86_KEY(X86_MAP_1, 0xc2):
 	case X86_KEY(X86_MAP_1, 0xc3):
-		put_le64(top, CODE + t->len + CODE_TAKEN);
+		put_stack(t, &to, 8);
+		break;
+	case X86_KEY(X86_MAP_1, 0xca):
+	case X86_KEY(X86_MAP_1, 0xcb):
+	case X86_KEY(X86_MAP_1, 0xcf):
+		prepare_far_return(t);
 		break;
 	case X86_KEY(X86_MAP_1, 0x9d): /* POPF: not TF, AC, NT, RF */
-		put_le64(top, native_random() & 0x203ed7);
+		put_stack(t, &flags, 8);
 		break;
 	case X86_KEY(X86_MAP_1, 0xc8): /* ENTER: few levels */
 		t->in.gpr[REG_RBP] = SCRATCH + 0x1400 + (native_random() & 0x3ff);
@@ -310,7 +386,7 @@ static void prepare_one_byte(struct native_case *t)
 			prepare_divide(t);
 		break;
 	case 0xff:
-		if (digit == 2 || digit == 4)
+		if (digit >= 2 && digit <= 5)
 			prepare_indirect(t);
 		break;
 	default: prepare_stack(t); break;
@@ -332,8 +408,16 @@ static void prepare_cmpxchg8b(struct native_case *t)
 static void prepare_0f(struct native_case *t)
 {
 	unsigned op = t->insn.key & 0xff;
+	u16 sel;
 
 	switch (op) {
+	case 0x00: case 0x02: case 0x03: /* VERR, VERW, LAR, LSL */
+		sel = chance(2) ? code_selector() : data_selector();
+		if (!(t->insn.flags & X86_I_MEM))
+			t->in.gpr[t->insn.rm] = sel;
+		else if (in_scratch(t))
+			put_le16(t->mem + t->target - SCRATCH, sel);
+		break;
 	case 0xa3: case 0xab: case 0xb3: case 0xbb: /* bit offsets reach far */
 		if (t->insn.flags & X86_I_MEM)
 			set(t, t->insn.reg, (u64)(s64)(s16)native_random() / 16);
@@ -415,6 +499,10 @@ static void fill_registers(struct native_case *t)
 			t->in.gpr[n] = n < 8 ? (u32)t->in.gpr[n] : 0;
 	}
 	t->in.gpr[REG_RSP] = SCRATCH + 0x1400 + (native_random() & 0x3f8) + (chance(4) ? native_random() & 7 : 0);
+	if (chance(16)) /* around the ends of what is mapped */
+		t->in.gpr[REG_RSP] = SCRATCH + (chance(2) ? SCRATCH_SIZE : 0) + (native_random() & 31) - 16;
+	if (chance(32) && t->mode == X86_MODE_64)
+		t->in.gpr[REG_RSP] ^= BIT(63);
 	t->in.rflags = (native_random() & FL_ARITH) | FL_ONE | FL_IF;
 	value_fpu(&t->in.fx);
 }

@@ -7,7 +7,7 @@
  */
 	.equ RFLAGS, 128
 	.equ TAKEN, 136
-	.equ FX, 160
+	.equ FX, 176
 
 	.text
 	.globl native_enter, native_exit, native_exit_taken, native_out
@@ -83,7 +83,7 @@ native_out:
 	.balign 64
 	.globl native_img, native_host_rsp, native_far
 native_img:
-	.zero 160 + 512
+	.zero 176 + 512
 native_host_rsp:
 	.quad 0
 native_far: /* m16:32 */

@@ -7,7 +7,7 @@
 
 #include "../../src/arch/x86/decode_tables.h"
 
-/* Privileged, port I/O, segment loads, far transfers, interrupts. */
+/* Privileged, port I/O, segment loads, interrupts. */
 static bool excluded_one_byte(const struct native_form *f)
 {
 	if (f->mode == X86_MODE_64 && (f->op & 0xf0) == 0x40)
@@ -17,12 +17,16 @@ static bool excluded_one_byte(const struct native_form *f)
 	case 0x0f: case 0x26: case 0x2e: case 0x36: case 0x3e:
 	case 0x64 ... 0x67: case 0xf0: case 0xf2: case 0xf3: /* prefixes */
 	case 0x6c ... 0x6f: case 0xe4 ... 0xe7: case 0xec ... 0xef:
-	case 0x8c: case 0x8e: case 0xc4: case 0xc5:
-	case 0x9a: case 0xea: case 0xca ... 0xcb: case 0xcc ... 0xcf:
+	case 0x8e: case 0xc4: case 0xc5: case 0x9a: case 0xea: case 0xcc ... 0xce:
 	case 0xf1: case 0xf4: case 0xfa: case 0xfb:
 		return true;
-	case 0xff:
-		return f->digit == 3 || f->digit == 5;
+	case 0x8c: /* the selectors of FS and GS are the host's */
+		return f->digit >= 4 || f->mode != X86_MODE_64;
+	case 0xca: case 0xcb: case 0xcf:
+		return f->prefix || f->mode != X86_MODE_64;
+	case 0xff: /* far, through memory; AMD has no 64-bit offsets there */
+		return (f->digit == 3 || f->digit == 5) &&
+		       (!f->mem || f->prefix || f->w || f->mode != X86_MODE_64);
 	default:
 		return false;
 	}
@@ -31,7 +35,9 @@ static bool excluded_one_byte(const struct native_form *f)
 static bool excluded_0f(const struct native_form *f)
 {
 	switch (f->op) {
-	case 0x00 ... 0x09: case 0x20 ... 0x23: case 0x30 ... 0x35:
+	case 0x00: /* VERR, VERW */
+		return (f->digit & 6) != 4;
+	case 0x01: case 0x05 ... 0x09: case 0x20 ... 0x23: case 0x30 ... 0x35:
 	case 0x78: case 0x79: case 0xa0 ... 0xa2: case 0xa8 ... 0xaa:
 	case 0xb2: case 0xb4: case 0xb5:
 		return true;

@@ -6,7 +6,24 @@
 
 #include <arch/x86/fpu.h>
 
+#define GDT 0xc00000u
 #define MAX_PASSES 100000 /* of a REP instruction that comes back early */
+
+static void set_mode(struct x86_cpu *c, unsigned mode)
+{
+	u32 *attr = &c->seg[SEG_CS].attr;
+
+	fx_long_mode(3);
+	*attr &= ~(SA_L | SA_DB);
+	*attr |= mode == X86_MODE_64 ? SA_L : SA_DB;
+	c->seg[SEG_CS].sel = SEL_CODE;
+	c->seg[SEG_DS].sel = c->seg[SEG_ES].sel = c->seg[SEG_SS].sel = SEL_DATA;
+	c->seg[SEG_FS].sel = c->seg[SEG_GS].sel = 0;
+	c->seg[SEG_LDTR] = (struct x86_seg){ .attr = SA_UNUSABLE };
+	c->gdt.base = GDT;
+	c->gdt.limit = 0x7f;
+	x86_update_mode(c);
+}
 
 static void map_pages(u64 table, u64 at, u64 size)
 {
@@ -26,16 +43,12 @@ void interp_init(void)
 	fx_put64(FX_PDPT + 8, 0);
 	map_pages(0x5000, SCRATCH, SCRATCH_SIZE);
 	map_pages(0x6000, CODE, PAGE_SIZE);
+	map_pages(0x7000, GDT, PAGE_SIZE);
+	/* the two descriptors that user code has on a Linux host */
+	fx_put64(GDT + (SEL_DATA & ~7u), 0x00cff3000000ffff);
+	fx_put64(GDT + (SEL_CODE & ~7u), 0x00affb000000ffff);
 	x86_tlb_flush_all(&fx.cpu);
-}
-
-static void set_mode(struct x86_cpu *c, unsigned mode)
-{
-	u32 *attr = &c->seg[SEG_CS].attr;
-
-	*attr &= ~(SA_L | SA_DB);
-	*attr |= mode == X86_MODE_64 ? SA_L : SA_DB;
-	x86_update_mode(c);
+	set_mode(&fx.cpu, X86_MODE_64);
 }
 
 static int execute(struct x86_cpu *c, const struct native_case *t)
@@ -53,15 +66,11 @@ static int execute(struct x86_cpu *c, const struct native_case *t)
 
 void interp_run(const struct native_case *t, struct native_regs *out)
 {
-	static unsigned last_mode = ~0u;
 	struct x86_cpu *c = &fx.cpu;
 	int r;
 
-	if (t->mode != last_mode) {
-		fx_long_mode(3);
+	if (t->mode != c->mode || (t->insn.flags & X86_I_END))
 		set_mode(c, t->mode);
-		last_mode = t->mode;
-	}
 	memcpy(fx.ram + SCRATCH, t->mem, SCRATCH_SIZE);
 	memcpy(c->gpr, t->in.gpr, sizeof t->in.gpr);
 	x86_flags_set(c, t->in.rflags | FL_IF);
@@ -75,6 +84,7 @@ void interp_run(const struct native_case *t, struct native_regs *out)
 	out->fx = c->fx;
 	out->fault = r == X86_FAULT ? c->fault.vector : r < 0 ? 0xeeu : NO_FAULT;
 	out->cr2 = r == X86_FAULT && c->fault.vector == EXC_PF ? c->fault.cr2 : 0;
+	out->error = r == X86_FAULT && c->fault.has_error ? c->fault.error : 0;
 	out->taken = r >= 0 && c->rip == CODE + t->len + CODE_TAKEN;
 	if (r >= 0 && !out->taken && c->rip != CODE + t->len)
 		out->fault = 0xef; /* went somewhere else */

@@ -17,6 +17,8 @@
 #define CODE 0x800000u	     /* the instruction, then the way out */
 #define CODE_TAKEN 0x40u     /* a taken branch ends this far behind it */
 #define HOLE 0xa00000u	     /* not mapped */
+#define SEL_CODE 0x33u	     /* selectors of both: 64-bit code, and data */
+#define SEL_DATA 0x2bu
 #define NO_FAULT 0xffu
 
 struct native_regs {
@@ -25,6 +27,8 @@ struct native_regs {
 	u64 taken; /* out: the branch went to CODE_TAKEN */
 	u64 fault; /* out: exception vector or NO_FAULT */
 	u64 cr2;   /* out: for #PF */
+	u64 error; /* out: the exception's error code */
+	u64 pad;
 	struct x86_fxsave fx;
 };
 

@@ -15,8 +15,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define USER_CS64 0x33 /* Linux's selectors */
-#define USER_CS32 0x23
+#define USER_CS32 0x23 /* Linux's selector */
 #define LDT_CS32 0x07  /* ours: entry 0 of the LDT */
 #define TRAMPOLINE 0x800u
 
@@ -33,7 +32,7 @@ void native_out(void);
 
 _Static_assert(offsetof(struct native_regs, rflags) == 128 &&
 	       offsetof(struct native_regs, taken) == 136 &&
-	       offsetof(struct native_regs, fx) == 160, "enter.S knows the offsets");
+	       offsetof(struct native_regs, fx) == 176, "enter.S knows the offsets");
 
 static u8 *const scratch = (u8 *)SCRATCH;
 static u8 *const code = (u8 *)CODE;
@@ -62,10 +61,11 @@ static void on_signal(int sig, siginfo_t *info, void *arg)
 	native_img.rflags = (u64)g[GREG_EFL];
 	native_img.fault = (u64)g[GREG_TRAPNO];
 	native_img.cr2 = (u64)g[GREG_CR2];
+	native_img.error = (u64)g[GREG_ERR];
 	memcpy(&native_img.fx, uc->uc_mcontext.fpregs, sizeof native_img.fx);
 	g[GREG_RIP] = (greg_t)(uintptr_t)native_out;
 	g[GREG_RSP] = (greg_t)native_host_rsp; /* the case's may not be canonical */
-	g[GREG_CSGSFS] = (g[GREG_CSGSFS] & ~(greg_t)0xffff) | USER_CS64;
+	g[GREG_CSGSFS] = (g[GREG_CSGSFS] & ~(greg_t)0xffff) | SEL_CODE;
 	g[GREG_EFL] = 0x202;
 }
 
@@ -99,7 +99,7 @@ static void put_exit(u8 *p, const struct native_case *t, unsigned which)
 	}
 	p[0] = 0xea;
 	put_le32(p + 1, CODE + TRAMPOLINE + which * 16);
-	put_le16(p + 5, USER_CS64);
+	put_le16(p + 5, SEL_CODE);
 }
 
 static bool selector_usable(u16 sel)
@@ -136,7 +136,7 @@ void native_init(void)
 	stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 };
 	struct sigaction sa = { .sa_sigaction = on_signal,
 				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-	u16 flat = 0x2b;
+	u16 flat = SEL_DATA;
 
 	map_fixed(scratch, SCRATCH_SIZE, PROT_READ | PROT_WRITE);
 	map_fixed(code, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -160,7 +160,7 @@ void native_run(const struct native_case *t, struct native_regs *out)
 	native_img.taken = 0;
 	native_img.fault = NO_FAULT;
 	native_far.offset = CODE;
-	native_far.selector = t->mode == X86_MODE_64 ? USER_CS64 : code32;
+	native_far.selector = t->mode == X86_MODE_64 ? SEL_CODE : code32;
 	active = true;
 	native_enter();
 	active = false;

@@ -108,12 +108,18 @@ static void fx_code_write(struct x86_cpu *c, gpa_t a, unsigned size)
 	fx.code_writes++;
 }
 
+static void fx_bus_lock(struct x86_cpu *c, bool on)
+{
+	(void)c, (void)on;
+}
+
 static const struct x86_env fx_env = {
 	.io_read = fx_io_read,	   .io_write = fx_io_write,
 	.mmio_read = fx_mmio_read, .mmio_write = fx_mmio_write,
 	.msr_read = fx_msr_read,   .msr_write = fx_msr_write,
 	.get_tpr = fx_get_tpr,	   .set_tpr = fx_set_tpr,
 	.page = fx_page,	   .code_write = fx_code_write,
+	.bus_lock = fx_bus_lock,
 };
 
 static inline void fx_put64(u64 a, u64 v)

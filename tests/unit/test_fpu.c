@@ -409,7 +409,7 @@ static void test_fxsave(void **state)
 	x86_fpu_reset(c, false);
 	OK(FXRSTOR64);
 	assert_memory_equal(&c->fx, &want, 416);
-	OK(FXSAVE); /* 32-bit pointers, selectors zero */
+	OK(FXSAVE); /* 32-bit pointers */
 	assert_int_equal(mem->fip, 0x56789abc);
 	assert_int_equal(mem->fdp, 0xba987654);
 	/* the host's pointers never show */
@@ -417,6 +417,11 @@ static void test_fxsave(void **state)
 	OK(FXSAVE64);
 	assert_int_equal(mem->fip, CODE);
 	assert_int_equal(mem->fop, 0x1ee);
+	OK(FXSAVE); /* and selectors: CS is 10h */
+	assert_int_equal(mem->fip, (u64)0x10 << 32 | CODE);
+	OK(FXRSTOR);
+	OK(FXSAVE);
+	assert_int_equal(mem->fip, (u64)0x10 << 32 | CODE);
 	mem->mxcsr = 0x10000;
 	FAULTS(EXC_GP, FXRSTOR64);
 	assert_int_equal(store_mxcsr(), want.mxcsr);
@@ -441,7 +446,8 @@ static void real_mode(void)
 	protected_mode();
 	c->cr0 = CR0_ET;
 	c->seg[SEG_CS].attr &= ~SA_DB;
-	c->seg[SEG_CS].base = 0x123450;
+	c->seg[SEG_CS].sel = 0x1234;
+	c->seg[SEG_CS].base = 0x12340;
 	x86_update_mode(c);
 	x86_tlb_flush_all(c);
 	mode = X86_MODE_16;
@@ -536,13 +542,14 @@ static void test_env_protected(void **state)
 	assert_int_equal(get_le32(m + 4), 0xffff0000 | 6 << 11 | 2); /* the m32 is denormal */
 	assert_int_equal(get_le32(m + 8), 0xffff0fff);
 	assert_int_equal(get_le32(m + 12), CODE);
-	assert_int_equal(get_le32(m + 16), 0x107 << 16);
+	assert_int_equal(get_le32(m + 16), 0x107 << 16 | 0x10);
 	assert_int_equal(get_le32(m + 20), DATA);
+	assert_int_equal(get_le32(m + 24), 0xffff0018);
 	OK(FNSTCW);
 	assert_int_equal(get_le16(m), 0x27f); /* FNSTENV masked all */
 	put_le16(m, 0x27e);
 	put_le32(m + 12, 0xabcd1234);
-	put_le32(m + 16, 0x7ff << 16);
+	put_le32(m + 16, 0x7ff << 16 | 0xbeef);
 	OK(FLDENV);
 	assert_int_equal(c->fx.fcw, 0x27e);
 	assert_int_equal(c->fx.fip, 0xabcd1234);
@@ -550,7 +557,8 @@ static void test_env_protected(void **state)
 	/* 16-bit format */
 	OK(0x66, FNSTENV);
 	assert_int_equal(get_le16(m + 6), 0x1234);
-	assert_int_equal(get_le16(m + 8), 0);
+	assert_int_equal(get_le16(m + 8), 0xbeef);
+	assert_int_equal(get_le16(m + 12), 0x18);
 	assert_int_equal(get_le16(m + 4), 0x0fff);
 	/* an unmasked flag in the image is pending at once */
 	put_le16(m, 0x37e);
@@ -576,7 +584,8 @@ static void test_env_real(void **state)
 	real_mode();
 	fx.cpu.gpr[REG_RBX] = 0x8000;
 	OK(FLD1);
-	fx.cpu.fx.fip = 0xabc56789;
+	assert_int_equal(get_le16(fx.cpu.fx.pad1), 0x1234);
+	fx.cpu.fx.fip = 0xabc56789 - 0x12340;
 	fx.cpu.fx.fdp = 0x00012345;
 	OK(0xd9, 0x37); /* FNSTENV [bx], 14 bytes */
 	assert_int_equal(get_le16(m), 0x37f);
@@ -596,8 +605,13 @@ static void test_env_real(void **state)
 	assert_int_equal(get_le32(m + 16), 0xabc5000 | 0x1e8);
 	OK(0x66, 0xd9, 0x27);
 	assert_int_equal(fx.cpu.fx.fip, 0xabc56789);
-	OK(FLD1); /* linear pointers */
-	assert_int_equal(fx.cpu.fx.fip, 0x123450 + (CODE & 0xffff));
+	fx.cpu.fx.fip = 0;
+	OK(0xd9, 0x07); /* FLD m32 */
+	assert_int_equal(fx.cpu.fx.fip, CODE);
+	assert_int_equal(fx.cpu.fx.fdp, 0x8000);
+	OK(0x66, 0xd9, 0x37);
+	assert_int_equal(get_le16(m + 12), 0x2340);
+	assert_int_equal(get_le16(m + 20), 0x8180); /* DS is 18h */
 }
 
 static void test_fsave(void **state)

@@ -118,9 +118,15 @@ static inline void test_code_write(struct x86_cpu *c, gpa_t a, unsigned size)
 	(void)c, (void)a, (void)size;
 }
 
+static void env_bus_lock(struct x86_cpu *c, bool on)
+{
+	(void)c, (void)on;
+}
+
 static const struct x86_env test_env = {
 	test_io_read, test_io_write, test_mmio_read, test_mmio_write, test_msr_read,
 	test_msr_write, test_get_tpr, test_set_tpr, test_page, test_code_write,
+	.bus_lock = env_bus_lock,
 };
 
 /* A descriptor: access byte, flags nibble (G DB L AVL), limit as encoded. */

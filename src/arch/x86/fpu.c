@@ -17,14 +17,21 @@ void fpu_normalize(struct x86_fxsave *fx)
 	fx->pad0 = 0;
 }
 
+void x87_clear_pointers(struct x86_fxsave *fx)
+{
+	fx->fop = 0;
+	fx->fip = 0;
+	fx->fdp = 0;
+	x87_set_fcs(fx, 0);
+	x87_set_fds(fx, 0);
+}
+
 void fpu_init_x87(struct x86_fxsave *fx)
 {
 	fx->fcw = X87_FCW_INIT;
 	fx->fsw = 0;
 	fx->ftw = 0;
-	fx->fop = 0;
-	fx->fip = 0;
-	fx->fdp = 0;
+	x87_clear_pointers(fx);
 	memset(fx->st, 0, sizeof fx->st);
 }
 

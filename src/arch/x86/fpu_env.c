@@ -19,25 +19,38 @@ static bool env_real(const struct x86_cpu *c)
 	return x86_real_mode(c) || x86_v86(c);
 }
 
+/* Instruction and operand pointers as the image has them: real mode's are linear. */
+static u32 env_fip(const struct x86_cpu *c)
+{
+	return (u32)c->fx.fip + (env_real(c) ? (u32)x87_fcs(&c->fx) << 4 : 0);
+}
+
+static u32 env_fdp(const struct x86_cpu *c)
+{
+	return (u32)c->fx.fdp + (env_real(c) ? (u32)x87_fds(&c->fx) << 4 : 0);
+}
+
 /* The pointer fields of a 14-byte image; native holds what hardware stored. */
 static void env_write16(const struct x86_cpu *c, const u8 *native, u8 *out)
 {
-	u32 fip = (u32)c->fx.fip, fdp = (u32)c->fx.fdp;
+	u32 fip = env_fip(c), fdp = env_fdp(c);
 	bool real = env_real(c);
 
 	put_le16(out, get_le16(native));
 	put_le16(out + 2, get_le16(native + 4));
 	put_le16(out + 4, get_le16(native + 8));
 	put_le16(out + 6, (u16)fip);
-	put_le16(out + 8, real ? (u16)((fip >> 16 & 0xf) << 12 | c->fx.fop) : 0);
+	put_le16(out + 8, real ? (u16)((fip >> 16 & 0xf) << 12 | c->fx.fop) :
+				 x87_fcs(&c->fx));
 	put_le16(out + 10, (u16)fdp);
-	put_le16(out + 12, real ? (u16)((fdp >> 16 & 0xf) << 12) : 0);
+	put_le16(out + 12, real ? (u16)((fdp >> 16 & 0xf) << 12) :
+				  x87_fds(&c->fx));
 }
 
 /* Unused upper halves read as ones, as hardware stores them. */
 static void env_write32(const struct x86_cpu *c, const u8 *native, u8 *out)
 {
-	u32 fip = (u32)c->fx.fip, fdp = (u32)c->fx.fdp;
+	u32 fip = env_fip(c), fdp = env_fdp(c);
 
 	memcpy(out, native, 12);
 	if (env_real(c)) {
@@ -48,9 +61,9 @@ static void env_write32(const struct x86_cpu *c, const u8 *native, u8 *out)
 		return;
 	}
 	put_le32(out + 12, fip);
-	put_le32(out + 16, (u32)c->fx.fop << 16);
+	put_le32(out + 16, (u32)c->fx.fop << 16 | x87_fcs(&c->fx));
 	put_le32(out + 20, fdp);
-	put_le32(out + 24, 0xffff0000);
+	put_le32(out + 24, 0xffff0000 | x87_fds(&c->fx));
 }
 
 static void env_write(const struct x86_cpu *c, const struct x86_insn *i,
@@ -70,14 +83,17 @@ static void env_read16(struct x86_cpu *c, const u8 *in, u8 *native)
 	put_le16(native, get_le16(in));
 	put_le16(native + 4, get_le16(in + 2));
 	put_le16(native + 8, get_le16(in + 4));
-	c->fx.fop = 0;
+	x87_clear_pointers(&c->fx);
 	c->fx.fip = get_le16(in + 6);
 	c->fx.fdp = get_le16(in + 10);
 	if (env_real(c)) {
 		c->fx.fop = high & 0x7ff;
 		c->fx.fip |= (u64)(high >> 12) << 16;
 		c->fx.fdp |= (u64)(get_le16(in + 12) >> 12) << 16;
+		return;
 	}
+	x87_set_fcs(&c->fx, high);
+	x87_set_fds(&c->fx, get_le16(in + 12));
 }
 
 static void env_read32(struct x86_cpu *c, const u8 *in, u8 *native)
@@ -87,6 +103,7 @@ static void env_read32(struct x86_cpu *c, const u8 *in, u8 *native)
 	put_le16(native, get_le16(in));
 	put_le16(native + 4, get_le16(in + 4));
 	put_le16(native + 8, get_le16(in + 8));
+	x87_clear_pointers(&c->fx);
 	if (env_real(c)) {
 		c->fx.fop = high & 0x7ff;
 		c->fx.fip = get_le16(in + 12) | (high >> 12 & 0xffff) << 16;
@@ -97,6 +114,8 @@ static void env_read32(struct x86_cpu *c, const u8 *in, u8 *native)
 	c->fx.fop = (high >> 16) & 0x7ff;
 	c->fx.fip = get_le32(in + 12);
 	c->fx.fdp = get_le32(in + 20);
+	x87_set_fcs(&c->fx, (u16)high);
+	x87_set_fds(&c->fx, get_le16(in + 24));
 }
 
 /* ES and B are made from the flags: the host must not see one that is stale. */
@@ -149,9 +168,7 @@ static int x87_fnsave(struct x86_cpu *c, const struct x86_insn *i)
 	env_write(c, i, native, out);
 	memcpy(out + env, native + ENV_NATIVE, 80);
 	c->fx.fcw = X87_FCW_INIT;
-	c->fx.fop = 0;
-	c->fx.fip = 0;
-	c->fx.fdp = 0;
+	x87_clear_pointers(&c->fx);
 	return x86_store_bytes(c, i->seg, off, out, env + 80);
 }
 

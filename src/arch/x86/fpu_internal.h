@@ -106,12 +106,28 @@ FPU_INLINE int x87_check(struct x86_cpu *c)
 /* Before one that does not wait. */
 int x87_check_nowait(struct x86_cpu *c);
 
-/* Real mode keeps linear instruction and operand addresses: SDM vol. 1 8.1.8
- * and figures 8-10, 8-12. */
-FPU_INLINE bool x87_linear_pointers(const struct x86_cpu *c)
+/*
+ * FCS and FDS have no field of their own in the 64-bit FXSAVE layout: they are
+ * kept in its last bytes, which never reach guest memory.
+ */
+FPU_INLINE u16 x87_fcs(const struct x86_fxsave *fx)
 {
-	return c->mode == X86_MODE_16 && (x86_real_mode(c) || x86_v86(c));
+	return get_le16(fx->pad1);
 }
+FPU_INLINE u16 x87_fds(const struct x86_fxsave *fx)
+{
+	return get_le16(fx->pad1 + 2);
+}
+FPU_INLINE void x87_set_fcs(struct x86_fxsave *fx, u16 sel)
+{
+	put_le16(fx->pad1, sel);
+}
+FPU_INLINE void x87_set_fds(struct x86_fxsave *fx, u16 sel)
+{
+	put_le16(fx->pad1 + 2, sel);
+}
+/* FOP, FIP, FDP and their selectors are zero, as after FNINIT. */
+void x87_clear_pointers(struct x86_fxsave *fx);
 
 /* --- binding, one function per file ---------------------------------------- */
 

@@ -30,7 +30,7 @@ static int fx_linear(struct x86_cpu *c, const struct x86_insn *i, unsigned size,
 }
 
 /* The legacy area as the guest gets it. Without REX.W the pointers are 32 bits
- * and selectors, which read as zero. */
+ * and selectors. */
 static void fx_build(struct x86_cpu *c, const struct x86_insn *i,
 		     struct x86_fxsave *out)
 {
@@ -39,8 +39,8 @@ static void fx_build(struct x86_cpu *c, const struct x86_insn *i,
 	out->pad0 = 0;
 	out->mxcsr_mask = MXCSR_VALID;
 	if (i->opsize != 8) {
-		out->fip = (u32)out->fip;
-		out->fdp = (u32)out->fdp;
+		out->fip = (u32)out->fip | (u64)x87_fcs(&c->fx) << 32;
+		out->fdp = (u32)out->fdp | (u64)x87_fds(&c->fx) << 32;
 	}
 }
 
@@ -54,6 +54,8 @@ static void fx_take_x87(struct x86_cpu *c, const struct x86_insn *i,
 	c->fx.fop = in->fop;
 	c->fx.fip = i->opsize == 8 ? in->fip : (u32)in->fip;
 	c->fx.fdp = i->opsize == 8 ? in->fdp : (u32)in->fdp;
+	x87_set_fcs(&c->fx, i->opsize == 8 ? 0 : (u16)(in->fip >> 32));
+	x87_set_fds(&c->fx, i->opsize == 8 ? 0 : (u16)(in->fdp >> 32));
 	memcpy(c->fx.st, in->st, sizeof c->fx.st);
 }
 
@@ -131,7 +133,7 @@ static u64 xsave_in_use(const struct x86_fxsave *fx, unsigned xmm_size)
 	u64 used = 0;
 
 	if (fx->fcw != X87_FCW_INIT || fx->fsw || fx->ftw || fx->fop ||
-	    fx->fip || fx->fdp || !all_zero(fx->st[0], sizeof fx->st))
+	    fx->fip || fx->fdp || x87_fcs(fx) || x87_fds(fx) || !all_zero(fx->st[0], sizeof fx->st))
 		used |= XCR0_X87;
 	if (!all_zero(fx->xmm[0], xmm_size))
 		used |= XCR0_SSE;

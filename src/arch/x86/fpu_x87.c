@@ -7,8 +7,8 @@
  * instruction that raises one only notes it in the status word; #MF comes with
  * the next waiting instruction, before which we look (x87_check) and raise it
  * in the guest instead. So results, stack and flags are the hardware's in every
- * case. FIP, FDP and FOP are the guest's, kept in c->fx by each non-control
- * instruction; FCS and FDS read as zero (CPUID.7.0:EBX bit 13).
+ * case. FCS:FIP, FDS:FDP and FOP are the guest's, kept in c->fx by each
+ * instruction that is not a control one.
  */
 #include "fpu_internal.h"
 
@@ -37,16 +37,14 @@ FPU_INLINE void x87_note(struct x86_cpu *c, const struct x86_insn *i)
 {
 	c->fx.fop = (u16)((i->key & 7) << 8 | i->modrm);
 	c->fx.fip = c->rip - i->len;
-	if (unlikely(x87_linear_pointers(c)))
-		c->fx.fip = (c->fx.fip & 0xffff) + c->seg_base[SEG_CS];
+	x87_set_fcs(&c->fx, c->seg[SEG_CS].sel);
 }
 
 FPU_INLINE void x87_note_operand(struct x86_cpu *c, const struct x86_insn *i)
 {
 	x87_note(c, i);
 	c->fx.fdp = x86_ea(c, i);
-	if (unlikely(x87_linear_pointers(c)))
-		c->fx.fdp += c->seg_base[i->seg];
+	x87_set_fds(&c->fx, c->seg[i->seg].sel);
 }
 
 /* --- register forms ------------------------------------------------------------ */
@@ -88,9 +86,7 @@ static int x87_fninit(struct x86_cpu *c, const struct x86_insn *i)
 		return r;
 	__asm__ volatile("fninit" : : : "memory");
 	c->fx.fcw = X87_FCW_INIT;
-	c->fx.fop = 0;
-	c->fx.fip = 0;
-	c->fx.fdp = 0;
+	x87_clear_pointers(&c->fx);
 	return X86_OK;
 }
 

@@ -78,7 +78,7 @@ static int xchg_nop(struct x86_cpu *c, const struct x86_insn *i)
 static int xchg_pause(struct x86_cpu *c, const struct x86_insn *i)
 {
 	(void)c, (void)i;
-	return X86_BREAK;
+	return X86_PAUSE;
 }
 
 /* 86 87 90..97 */

@@ -151,9 +151,21 @@ static bool host_cas(void *p, unsigned size, u64 *seen, u64 want)
 	}
 }
 
-int x86_rmw_cas(struct x86_cpu *c, struct x86_rmw *m, u64 *seen, u64 want, bool *done)
+/* Across two pages, on read-only memory or a device: no one host instruction. */
+static int slow_cas(struct x86_cpu *c, struct x86_rmw *m, u64 *seen, u64 want, bool *done)
 {
 	u64 now;
+	int r = x86_rmw_read_slow(c, m, &now);
+
+	if (r < 0)
+		return r;
+	*done = now == (*seen & bits_mask(m->size * 8u));
+	*seen = now;
+	return *done ? x86_rmw_write_slow(c, m, want) : X86_OK;
+}
+
+int x86_rmw_cas(struct x86_cpu *c, struct x86_rmw *m, u64 *seen, u64 want, bool *done)
+{
 	int r;
 
 	if (m->ptr) {
@@ -163,13 +175,10 @@ int x86_rmw_cas(struct x86_cpu *c, struct x86_rmw *m, u64 *seen, u64 want, bool 
 		code_written(c, m);
 		return X86_BREAK;
 	}
-	/* Across two pages, read-only memory, or a device: no bus lock to take. */
-	r = x86_rmw_read_slow(c, m, &now);
-	if (r < 0)
-		return r;
-	*done = now == (*seen & bits_mask(m->size * 8u));
-	*seen = now;
-	return *done ? x86_rmw_write_slow(c, m, want) : X86_OK;
+	c->env->bus_lock(c, true);
+	r = slow_cas(c, m, seen, want, done);
+	c->env->bus_lock(c, false);
+	return r;
 }
 
 int x86_rmw_cas16(struct x86_cpu *c, struct x86_rmw *m, u64 seen[2], const u64 want[2],

@@ -79,6 +79,16 @@ static void env_set_tpr(struct x86_cpu *c, u64 cr8)
 	vcpu_handle_exit(soft_of(c)->v, &x);
 }
 
+static void env_bus_lock(struct x86_cpu *c, bool on)
+{
+	struct soft_vm *vm = soft_of(c)->vm;
+
+	if (on)
+		platform_mutex_lock(&vm->bus_lock);
+	else
+		platform_mutex_unlock(&vm->bus_lock);
+}
+
 const struct x86_env soft_env = {
 	.io_read = env_io_read,
 	.io_write = env_io_write,
@@ -90,4 +100,5 @@ const struct x86_env soft_env = {
 	.set_tpr = env_set_tpr,
 	.page = soft_env_page,
 	.code_write = soft_env_code_write,
+	.bus_lock = env_bus_lock,
 };

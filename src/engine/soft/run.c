@@ -18,15 +18,27 @@ static bool irq_open(const struct x86_cpu *c)
 	return (c->rflags & FL_IF) && !c->irq_shadow;
 }
 
+/* A vCPU that spins may be waiting for one that has no host CPU to run on. */
+static void spin_wait(struct soft_vcpu *s)
+{
+	if (s->v->vm->vcpu_count > 1 && ++s->pauses % 32 == 0)
+		platform_relax();
+}
+
 /*
  * What a handler said. Gives X86_OK to go on, X86_HALT, or a negative status
  * that ends run().
  */
-static int settle(struct x86_cpu *c, int status, unsigned insn_len)
+static int settle(struct soft_vcpu *s, int status, unsigned insn_len)
 {
+	struct x86_cpu *c = &s->cpu;
+
 	switch (status) {
 	case X86_OK:
 	case X86_BREAK:
+		return X86_OK;
+	case X86_PAUSE:
+		spin_wait(s);
 		return X86_OK;
 	case X86_FAULT:
 		c->rip -= insn_len;
@@ -50,7 +62,7 @@ static int run_block(struct soft_vcpu *s, const struct block *b)
 		i++;
 	} while (likely(!r) && i < end);
 	s->instructions += (u64)(i - b->insns);
-	return likely(!r) ? X86_OK : settle(c, r, i[-1].len);
+	return likely(!r) ? X86_OK : settle(s, r, i[-1].len);
 }
 
 /* STI and MOV SS shield one instruction: 2 when just set, 1 while it runs. */
@@ -74,7 +86,7 @@ static int run_step(struct soft_vcpu *s)
 	if (!r)
 		r = soft_decode_one(c, &insn);
 	if (r)
-		return settle(c, r, 0);
+		return settle(s, r, 0);
 	stepped = (c->rflags & FL_TF) != 0;
 	c->rflags &= ~(u64)FL_RF;
 	c->pending_dr6 = 0;
@@ -84,13 +96,15 @@ static int run_step(struct soft_vcpu *s)
 	if (c->irq_shadow != 2)
 		shadow_advance(c);
 	if (r < 0)
-		return settle(c, r, insn.len);
+		return settle(s, r, insn.len);
 	if ((stepped || c->pending_dr6) && x86_debug_after(c, stepped)) {
 		int d = x86_deliver_fault(c);
 
 		if (d)
 			return d;
 	}
+	if (r == X86_PAUSE)
+		spin_wait(s);
 	return r == X86_HALT ? r : X86_OK;
 }
 
@@ -157,7 +171,7 @@ static int run_loop(struct soft_vcpu *s, struct exit *x)
 			if (likely(b))
 				r = run_block(s, b);
 			else
-				r = r ? settle(c, r, 0) : run_step(s);
+				r = r ? settle(s, r, 0) : run_step(s);
 		}
 		if (unlikely(r))
 			return r;

@@ -18,9 +18,12 @@ static int soft_probe(struct engine_caps *caps)
 
 static int soft_vm_init(struct vm *vm, struct error *err)
 {
-	vm->engine_data = platform_alloc(sizeof(struct soft_vm));
-	if (!vm->engine_data)
+	struct soft_vm *sv = platform_alloc(sizeof *sv);
+
+	if (!sv)
 		return error_set(err, -ENOMEM, "no memory for the soft engine");
+	platform_mutex_init(&sv->bus_lock);
+	vm->engine_data = sv;
 	return 0;
 }
 
@@ -35,6 +38,7 @@ static void soft_vm_fini(struct vm *vm)
 
 	for (unsigned i = 0; i < sv->count; i++)
 		platform_ram_free(sv->slots[i].pages, page_table_bytes(&sv->slots[i]));
+	platform_mutex_fini(&sv->bus_lock);
 	platform_free(sv, sizeof *sv);
 	vm->engine_data = NULL;
 }

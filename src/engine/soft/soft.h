@@ -32,6 +32,8 @@ struct soft_slot {
 struct soft_vm {
 	struct soft_slot slots[MEM_MAX_SLOTS];
 	unsigned count;
+	/* Locked accesses the host cannot do as one. Taken outside vm->lock. */
+	struct platform_mutex bus_lock;
 };
 
 #define BLOCK_MAX_INSNS 32
@@ -79,6 +81,7 @@ struct soft_vcpu {
 	bool pending_nmi;
 	u32 running; /* atomic: inside run() */
 	u64 instructions;
+	unsigned pauses;
 };
 
 static inline struct soft_vcpu *soft_of(struct x86_cpu *c)

@@ -81,6 +81,9 @@ struct x86_env {
 	/* A store of size bytes at a, on a page marked code, is about to be
 	 * seen: forget what was decoded there. */
 	void (*code_write)(struct x86_cpu *c, gpa_t a, unsigned size);
+	/* Around a locked access that the host cannot do as one (it lies across
+	 * two pages, or on a device): keeps other vCPUs' such accesses out. */
+	void (*bus_lock)(struct x86_cpu *c, bool on);
 };
 
 /* CPU model: what CPUID says and which MSRs exist. See cpuid.h. */

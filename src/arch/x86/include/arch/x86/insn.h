@@ -16,6 +16,7 @@ enum x86_status {
 	X86_OK = 0,
 	X86_BREAK = 1,	   /* done; leave the block (state that decode used changed) */
 	X86_HALT = 2,	   /* done; HLT */
+	X86_PAUSE = 3,	   /* done; the guest spins: others may run */
 	X86_FAULT = -1,	   /* c->fault is filled in; c->rip is reset by the loop */
 	X86_SHUTDOWN = -2, /* triple fault */
 	X86_ERROR = -3,	   /* engine cannot go on; c->error says why */
