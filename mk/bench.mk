@@ -8,7 +8,8 @@ BENCH_BIN := $(BENCH_SRC:tests/bench/guest/%.c=build/bench/guest/%)
 # Programs for the guest: plain static ones, at -O2 whatever the variant.
 $(BENCH_BIN): build/bench/guest/%: tests/bench/guest/%.c tests/bench/guest/bench.h
 	@mkdir -p $(@D)
-	gcc -std=gnu11 -O2 -static -Wall -Wextra -Wshadow -Werror -o $@ $<
+	@echo "  GUEST   $@"
+	@gcc -std=gnu11 -O2 -static -Wall -Wextra -Wshadow -Werror -o $@ $<
 
 .PHONY: bench bench-setup
 bench-setup:
