@@ -248,6 +248,11 @@ static void prepare_string(struct native_case *t)
 		gpr[REG_RCX] = chance(4) ? 0 : native_random() & 31;
 	if (chance(2))
 		t->in.rflags |= FL_DF;
+	if (t->insn.addrsize == 4 && t->mode == X86_MODE_64) { /* must not matter */
+		gpr[REG_RSI] |= (u64)native_random() << 32;
+		gpr[REG_RDI] |= (u64)native_random() << 32;
+		gpr[REG_RCX] |= (u64)native_random() << 32;
+	}
 	if (chance(2)) { /* so that comparisons go on for a while */
 		memset(t->mem + 0x280, 0x11, 0x800);
 		gpr[REG_RAX] = chance(2) ? 0x1111111111111111 : gpr[REG_RAX];
