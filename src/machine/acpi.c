@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ACPI tables of the machine: ACPI 6.5, chapter 5. Fixed hardware (not
- * hardware-reduced), no PCI, devices that Linux cannot probe in the DSDT.
+ * hardware-reduced), PCI with ECAM, devices that Linux cannot probe in the DSDT.
  */
 #include "acpi.h"
 
@@ -9,6 +9,7 @@
 #include <trivet/device/acpi_pm.h>
 #include <trivet/device/ioapic.h>
 #include <trivet/device/lapic.h>
+#include <trivet/pci.h>
 #include <trivet/string.h>
 
 #include "aml.h"
@@ -17,6 +18,7 @@
 #define HEADER_SIZE 36
 #define FADT_SIZE 276 /* revision 6 */
 #define FACS_SIZE 64
+#define MCFG_SIZE 60
 #define RSDP_SIZE 36
 #define RSDP_V1_SIZE 20
 
@@ -83,6 +85,15 @@ static void finish_table(u8 *p, const char *signature, u8 revision, size_t n)
  *                 IRQNoFlags () {4} })
  *         }
  *         Device (RTC) ... PNP0B00, ports 70h and 71h, IRQ 8
+ *         Device (PCI0)
+ *         {
+ *             Name (_HID, EisaId ("PNP0A03"))
+ *             Name (_UID, 0)
+ *             Name (_CRS, ResourceTemplate () { bus 0, ports cf8h..cffh, the
+ *                 window of the BARs })
+ *             Name (_PRT, Package () { Package () { 0x1FFFF, 0, 0, 17 }, ... })
+ *         }
+ *         Device (ECAM) ... PNP0C02, the memory that the MCFG names
  *     }
  * }
  */
@@ -104,9 +115,62 @@ static void dsdt_device(struct aml *a, const char *name, const char *hid,
 	aml_close(a, device);
 }
 
+static size_t dsdt_open_device(struct aml *a, const char *name, const char *hid)
+{
+	size_t device = aml_open_device(a, name);
+
+	aml_name(a, "_HID");
+	aml_eisa_id(a, hid);
+	aml_name(a, "_UID");
+	aml_int(a, 0);
+	return device;
+}
+
+/* Pin A of every device goes to an I/O APIC input of its own kind (6.2.13). */
+static void dsdt_pci_routing(struct aml *a)
+{
+	size_t all, one;
+
+	aml_name(a, "_PRT");
+	all = aml_open_package(a, PCI_DEVICES - 1);
+	for (u32 device = 1; device < PCI_DEVICES; device++) {
+		one = aml_open_package(a, 4);
+		aml_int(a, device << 16 | 0xffff);
+		aml_int(a, 0); /* INTA# */
+		aml_int(a, 0); /* not a link device: a global line */
+		aml_int(a, PCI_INTX_GSI(device));
+		aml_close(a, one);
+	}
+	aml_close(a, all);
+}
+
+/* PNP0A03, not PNP0A08: the functions are conventional ones, and there is
+ * nothing of PCI Express that _OSC could hand over. */
+static void dsdt_pci(struct aml *a)
+{
+	size_t device = dsdt_open_device(a, "PCI0", "PNP0A03");
+	size_t crs;
+
+	aml_name(a, "_CRS");
+	crs = aml_open_template(a);
+	aml_bus_window(a, 0, 0);
+	aml_io(a, 0xcf8, 8);
+	aml_memory_window(a, PCI_MEM_BASE, PCI_MEM_SIZE);
+	aml_close_template(a, crs);
+	dsdt_pci_routing(a);
+	aml_close(a, device);
+
+	device = dsdt_open_device(a, "ECAM", "PNP0C02");
+	aml_name(a, "_CRS");
+	crs = aml_open_template(a);
+	aml_memory_fixed(a, PCI_ECAM_BASE, PCI_ECAM_SIZE);
+	aml_close_template(a, crs);
+	aml_close(a, device);
+}
+
 static u32 build_dsdt(struct tables *t)
 {
-	u8 code[512];
+	u8 code[2048];
 	struct aml a = { .buf = code, .size = sizeof code };
 	size_t mark;
 	u32 addr;
@@ -122,6 +186,7 @@ static u32 build_dsdt(struct tables *t)
 	mark = aml_open_scope(&a, "\\_SB_");
 	dsdt_device(&a, "COM1", "PNP0501", 1, COM1_PORT, 8, COM1_IRQ);
 	dsdt_device(&a, "RTC_", "PNP0B00", 0, 0x70, 2, 8);
+	dsdt_pci(&a);
 	aml_close(&a, mark);
 
 	p = reserve(t, HEADER_SIZE + a.len, &addr);
@@ -266,11 +331,24 @@ static u32 build_madt(struct tables *t, unsigned cpus)
 	return addr;
 }
 
+/* PCI Firmware specification 3.0, 4.1.2: where ECAM is. */
+static u32 build_mcfg(struct tables *t)
+{
+	u32 addr;
+	u8 *p = reserve(t, MCFG_SIZE, &addr);
+
+	if (!p)
+		return 0;
+	put_le64(p + 44, PCI_ECAM_BASE); /* segment 0, buses 0 to 0 */
+	finish_table(p, "MCFG", 1, MCFG_SIZE);
+	return addr;
+}
+
 /* RSDT (4-byte entries) or XSDT (8-byte entries), 5.2.7 and 5.2.8. */
-static u32 build_root(struct tables *t, bool wide, u32 fadt, u32 madt)
+static u32 build_root(struct tables *t, bool wide, u32 fadt, u32 madt, u32 mcfg)
 {
 	size_t entry = wide ? 8 : 4;
-	size_t n = HEADER_SIZE + 2 * entry;
+	size_t n = HEADER_SIZE + 3 * entry;
 	u32 addr;
 	u8 *p = reserve(t, n, &addr);
 
@@ -278,6 +356,7 @@ static u32 build_root(struct tables *t, bool wide, u32 fadt, u32 madt)
 		return 0;
 	put_le32(p + HEADER_SIZE, fadt);
 	put_le32(p + HEADER_SIZE + entry, madt);
+	put_le32(p + HEADER_SIZE + 2 * entry, mcfg);
 	finish_table(p, wide ? "XSDT" : "RSDT", 1, n);
 	return addr;
 }
@@ -297,14 +376,15 @@ static void fill_rsdp(u8 *p, u32 rsdt, u32 xsdt)
 size_t acpi_build(u8 *buf, size_t size, u32 base, unsigned cpus)
 {
 	struct tables t = { .buf = buf, .size = size, .base = base };
-	u32 rsdp_addr, facs, fadt, madt, rsdt, xsdt;
+	u32 rsdp_addr, facs, fadt, madt, mcfg, rsdt, xsdt;
 	u8 *rsdp = reserve(&t, RSDP_SIZE, &rsdp_addr);
 
 	facs = build_facs(&t);
 	fadt = build_fadt(&t, facs, build_dsdt(&t));
 	madt = build_madt(&t, cpus);
-	rsdt = build_root(&t, false, fadt, madt);
-	xsdt = build_root(&t, true, fadt, madt);
+	mcfg = build_mcfg(&t);
+	rsdt = build_root(&t, false, fadt, madt, mcfg);
+	xsdt = build_root(&t, true, fadt, madt, mcfg);
 	if (t.full)
 		return 0;
 	fill_rsdp(rsdp, rsdt, xsdt);

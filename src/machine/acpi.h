@@ -6,7 +6,7 @@
 #include <trivet/types.h>
 
 /*
- * Builds RSDP, RSDT, XSDT, FADT, FACS, MADT and DSDT for cpus processors into
+ * Builds RSDP, RSDT, XSDT, FADT, FACS, MADT, MCFG and DSDT for cpus processors into
  * buf, which the guest will see at address base (64-byte aligned, below 4 GiB).
  * The RSDP is at base. Returns the number of bytes, or 0 when size is too small.
  */

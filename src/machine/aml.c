@@ -191,3 +191,35 @@ void aml_irq(struct aml *a, unsigned irq)
 	put_le16(d + 1, (u16)BIT(irq));
 	put(a, d, sizeof d);
 }
+
+void aml_memory_fixed(struct aml *a, u32 base, u32 len)
+{
+	u8 d[12] = { 0x86, 9, 0, 1 /* read-write */ }; /* 6.4.3.4 */
+
+	put_le32(d + 4, base);
+	put_le32(d + 8, len);
+	put(a, d, sizeof d);
+}
+
+/* Address space descriptors, 6.4.3.5: the ends are fixed, the bridge produces. */
+#define WINDOW_FLAGS 0x0c
+
+void aml_bus_window(struct aml *a, u16 first, u16 last)
+{
+	u8 d[16] = { 0x88, 13, 0, 2 /* bus numbers */, WINDOW_FLAGS };
+
+	put_le16(d + 8, first);
+	put_le16(d + 10, last);
+	put_le16(d + 14, (u16)(last - first + 1));
+	put(a, d, sizeof d);
+}
+
+void aml_memory_window(struct aml *a, u32 base, u32 len)
+{
+	u8 d[26] = { 0x87, 23, 0, 0 /* memory */, WINDOW_FLAGS, 1 /* read-write */ };
+
+	put_le32(d + 10, base);
+	put_le32(d + 14, base + len - 1);
+	put_le32(d + 22, len);
+	put(a, d, sizeof d);
+}

@@ -35,5 +35,11 @@ void aml_eisa_id(struct aml *a, const char *id);
 /* Inside a template: IO (Decode16, base, base, 1, len), IRQNoFlags () {irq} */
 void aml_io(struct aml *a, u16 base, u8 len);
 void aml_irq(struct aml *a, unsigned irq);
+/* Memory32Fixed (ReadWrite, base, len) */
+void aml_memory_fixed(struct aml *a, u32 base, u32 len);
+/* What a bridge passes on: WordBusNumber (first..last), DWordMemory (base, len),
+ * not cacheable. */
+void aml_bus_window(struct aml *a, u16 first, u16 last);
+void aml_memory_window(struct aml *a, u32 base, u32 len);
 
 #endif

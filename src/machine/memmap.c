@@ -5,6 +5,7 @@
 #include <trivet/bits.h>
 #include <trivet/device/ioapic.h>
 #include <trivet/device/lapic.h>
+#include <trivet/pci.h>
 #include <trivet/string.h>
 
 static void add(struct memmap *map, u64 base, u64 end, u32 type)
@@ -24,6 +25,7 @@ void memmap_init(struct memmap *map, u64 ram)
 	add(map, 0, EBDA_BASE, MEMMAP_RAM);
 	add(map, EBDA_BASE, FIRMWARE_END, MEMMAP_RESERVED);
 	add(map, FIRMWARE_END, low, MEMMAP_RAM);
+	add(map, PCI_ECAM_BASE, PCI_ECAM_BASE + PCI_ECAM_SIZE, MEMMAP_RESERVED);
 	add(map, IOAPIC_BASE, IOAPIC_BASE + PAGE_SIZE, MEMMAP_RESERVED);
 	add(map, LAPIC_BASE, LAPIC_BASE + PAGE_SIZE, MEMMAP_RESERVED);
 	add(map, RESET_PAGE, RESET_PAGE + PAGE_SIZE, MEMMAP_RESERVED);

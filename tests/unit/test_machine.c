@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <trivet/pci.h>
+
 #include "machine_fixture.h"
 
 #include "../../src/machine/acpi.h"
@@ -203,7 +205,7 @@ static const u8 *find_rsdp(struct box *b)
 static void test_acpi(void **state)
 {
 	struct box *b = *state;
-	const u8 *rsdp, *rsdt, *xsdt, *fadt, *madt, *facs;
+	const u8 *rsdp, *rsdt, *xsdt, *fadt, *madt, *mcfg, *facs;
 
 	create(b);
 	rsdp = find_rsdp(b);
@@ -213,9 +215,9 @@ static void test_acpi(void **state)
 	assert_int_equal(sum(rsdp, 36), 0);
 	rsdt = table(b, get_le32(rsdp + 16), "RSDT");
 	xsdt = table(b, get_le64(rsdp + 24), "XSDT");
-	assert_int_equal(get_le32(xsdt + 4), 36 + 16);
-	assert_int_equal(get_le32(rsdt + 4), 36 + 8);
-	for (unsigned i = 0; i < 2; i++)
+	assert_int_equal(get_le32(xsdt + 4), 36 + 24);
+	assert_int_equal(get_le32(rsdt + 4), 36 + 12);
+	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(get_le64(xsdt + 36 + 8 * i), get_le32(rsdt + 36 + 4 * i));
 	fadt = table(b, get_le64(xsdt + 36), "FACP");
 	assert_int_equal(get_le32(fadt + 4), 276);
@@ -230,6 +232,10 @@ static void test_acpi(void **state)
 	madt = table(b, get_le64(xsdt + 44), "APIC");
 	assert_int_equal(get_le32(madt + 36), 0xfee00000);
 	assert_int_equal(get_le32(madt + 4), 44 + 3 * 8 + 12 + 10 + 10 + 6);
+	mcfg = table(b, get_le64(xsdt + 52), "MCFG");
+	assert_int_equal(get_le32(mcfg + 4), 60);
+	assert_int_equal(get_le64(mcfg + 44), PCI_ECAM_BASE);
+	assert_int_equal(bus_read(&b->vm.mmio, NULL, get_le64(mcfg + 44), 4), 0x0d578086);
 }
 
 static void test_acpi_entries(void **state)
@@ -261,7 +267,7 @@ static void test_acpi_entries(void **state)
 /* Intel's own compiler must read the tables, and take what it read back. */
 static void test_acpi_iasl(void **state)
 {
-	static const char *const names[] = { "DSDT", "FACS", "FACP", "APIC", "RSDT", "XSDT" };
+	static const char *const names[] = { "DSDT", "FACS", "FACP", "APIC", "MCFG", "RSDT", "XSDT" };
 	char dir[] = "/tmp/test_machine.XXXXXX", cmd[512];
 	u8 buf[0x4000];
 	size_t n = acpi_build(buf, sizeof buf, 0xf0000, 4);
