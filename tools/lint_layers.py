@@ -20,7 +20,8 @@ LIB = {'types', 'bits', 'fmt', 'error', 'string'}
 CORE = LIB | {'vm', 'bus', 'engine', 'exit', 'irq', 'mem', 'platform', 'timer'}
 DEVICE = CORE | {'chardev', 'device/'}
 PCI = DEVICE | {'pci'}
-MACHINE = PCI | {'machine'}
+VIRTIO = PCI | {'segment', 'blockdev', 'virtio/'}
+MACHINE = VIRTIO | {'machine'}
 
 # path prefix: (allowed <trivet/...>, may include <arch/...>, hosted)
 ROOMS = {
@@ -30,12 +31,13 @@ ROOMS = {
     'src/core/': (CORE, True, False),
     'src/device/': (DEVICE, True, False),
     'src/pci/': (PCI, True, False),
-    'src/virtio/': (PCI, True, False),
+    'src/virtio/': (VIRTIO, False, False),
     'src/machine/': (MACHINE, True, False),
     'src/engine/soft/': (CORE | {'engines'}, True, False),
     'src/engine/kvm/': (CORE | {'engines'}, True, True),
     'src/host/': (MACHINE | {'engines'}, True, True),
     'include/trivet/device/': (DEVICE, False, False),
+    'include/trivet/virtio/': (VIRTIO, False, False),
     'include/trivet/': (MACHINE, True, False),
 }
 
