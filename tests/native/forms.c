@@ -110,6 +110,20 @@ static bool form_exists(struct native_form *f, unsigned digit)
 	return !(f->prefix && !f->vex && is_branch(entry, f));
 }
 
+/*
+ * Does the processor read a descriptor table for it? A host that is itself a
+ * paravirtual guest may not let user mode do so.
+ */
+bool form_reads_tables(const struct native_form *f)
+{
+	if (f->mode != X86_MODE_64)
+		return true;
+	if (f->map == X86_MAP_0F)
+		return f->op == 0x00 || f->op == 0x02 || f->op == 0x03;
+	return f->map == X86_MAP_1 && (f->op == 0xca || f->op == 0xcb || f->op == 0xcf ||
+		(f->op == 0xff && (f->digit == 3 || f->digit == 5)));
+}
+
 /* n counts through mode, VEX, prefix, W, operand kind, ModRM digit, opcode, map;
  * for x87 registers the digit's loop is over the eight rows of ModRM. */
 bool form_get(unsigned n, struct native_form *f, bool *used)

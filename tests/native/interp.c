@@ -16,6 +16,7 @@ static void set_mode(struct x86_cpu *c, unsigned mode)
 	fx_long_mode(3);
 	*attr &= ~(SA_L | SA_DB);
 	*attr |= mode == X86_MODE_64 ? SA_L : SA_DB;
+	c->cr0 |= CR0_AM;
 	c->seg[SEG_CS].sel = SEL_CODE;
 	c->seg[SEG_DS].sel = c->seg[SEG_ES].sel = c->seg[SEG_SS].sel = SEL_DATA;
 	c->seg[SEG_FS].sel = c->seg[SEG_GS].sel = 0;
@@ -76,6 +77,7 @@ void interp_run(const struct native_case *t, struct native_regs *out)
 	x86_flags_set(c, t->in.rflags | FL_IF);
 	c->fx = t->in.fx;
 	c->x87_live = 0;
+	x86_update_mode(c); /* AC counts in user mode */
 	x86_fpu_enter(c);
 	r = execute(c, t);
 	x86_fpu_leave(c);

@@ -55,7 +55,7 @@ struct native_form {
 void native_init(void);
 void native_run(const struct native_case *t, struct native_regs *out);
 u8 *native_scratch(void);
-/* Can this host's user mode run 32-bit code? */
+/* Can this host's user mode run 32-bit code? Before a case that does. */
 bool native_has_compat(void);
 
 /* interp.c: by src/arch/x86. */
@@ -66,6 +66,7 @@ u8 *interp_scratch(void);
 /* forms.c: every user-mode instruction form; false when n is past the end.
  * *used says whether number n names a form at all. */
 bool form_get(unsigned n, struct native_form *f, bool *used);
+bool form_reads_tables(const struct native_form *f);
 /* cases.c: a random case of the form, from the generator's state. */
 bool case_build(const struct native_form *f, struct native_case *t);
 u32 native_random(void);
