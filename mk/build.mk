@@ -56,3 +56,8 @@ $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
 build/trivet: $(HOSTED_OBJ_release) build/obj/release/libtrivet.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie -o $@ $^ $(HOST_LIBS)
+
+# The same program under ASan and UBSan: slow, for hunting.
+build/trivet-asan: $(HOSTED_OBJ_asan) build/obj/asan/libtrivet.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(VARIANT_asan_FLAGS) -o $@ $^ $(HOST_LIBS)

@@ -10,15 +10,15 @@ build/unit/test_vmfile: $(call VMFILE_OBJ,asan)
 build/fuzz/fuzz_vmfile: $(call VMFILE_OBJ,fuzz)
 
 .PHONY: check check-stages boots
-boots: build/trivet guest-files ## boot tests: Debian's kernel and small test kernels
-	/usr/bin/python3 -m pytest -q tests/boot
+boots: build/trivet guest-files kernels ## boot tests: Debian's kernel, test kernels
+	/usr/bin/python3 -m pytest -q tests/boot tests/kernels
 
 check: ## set up, lint, unit tests, short fuzzing, boots
 	@tools/setup.sh build guest test
 	@$(MAKE) --no-print-directory check-stages
 
 check-stages:
-	@$(MAKE) --no-print-directory -j$(CHECK_JOBS) build/trivet guest-files $(UNIT_BIN) $(FUZZ_BIN) || \
+	@$(MAKE) --no-print-directory -j$(CHECK_JOBS) build/trivet guest-files kernels $(UNIT_BIN) $(FUZZ_BIN) || \
 		{ echo "check: 0 passed, 1 failed (the build)"; exit 1; }
 	@/usr/bin/python3 tools/check.py --make '$(MAKE)' --fuzz-seconds $(CHECK_FUZZ_SECONDS) \
 		--fuzz '$(FUZZ_BIN)' $(if $(wildcard mk/native.mk),--native)

@@ -13,12 +13,17 @@ KERNEL_LD := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=
 
 build/kernels/%32.elf: tests/kernels/%32.c $(KERNEL_LIB32) $(wildcard tests/kernels/lib/*.h) tests/kernels/lib/kernel.ld
 	@mkdir -p $(@D)
-	gcc -m32 -march=i686 $(KERNEL_CFLAGS) $(KERNEL_LD) -o $@ $< $(KERNEL_LIB32)
+	@echo "  KERNEL  $@"
+	@gcc -m32 -march=i686 $(KERNEL_CFLAGS) $(KERNEL_LD) -o $@ $< $(KERNEL_LIB32)
 
 build/kernels/%.elf: tests/kernels/%.c $(KERNEL_LIB64) $(wildcard tests/kernels/lib/*.h) tests/kernels/lib/kernel.ld
 	@mkdir -p $(@D)
-	gcc -m64 -mno-red-zone -mcmodel=small $(KERNEL_CFLAGS) $(KERNEL_LD) -o $@64 $< $(KERNEL_LIB64)
-	objcopy -O elf32-i386 $@64 $@
+	@echo "  KERNEL  $@"
+	@gcc -m64 -mno-red-zone -mcmodel=small $(KERNEL_CFLAGS) $(KERNEL_LD) -o $@64 $< $(KERNEL_LIB64)
+	@objcopy -O elf32-i386 $@64 $@
 
-.PHONY: kernels
+.PHONY: kernels kernel-tests
 kernels: $(KERNEL_ELF) ## bare-metal test kernels
+
+kernel-tests: build/trivet kernels ## the test kernels on our engine
+	/usr/bin/python3 -m pytest -q tests/kernels

@@ -72,7 +72,7 @@ def boots(tally):
     report = ROOT / 'build/boots.xml'
     report.unlink(missing_ok=True)
     run(['/usr/bin/python3', '-m', 'pytest', '-q', '--tb=short',
-         f'--junitxml={report}', '-p', 'no:cacheprovider', 'tests/boot'])
+         f'--junitxml={report}', '-p', 'no:cacheprovider', 'tests/boot', 'tests/kernels'])
     try:
         suites = ET.parse(report).getroot().iter('testsuite')
         total = bad = skipped = 0

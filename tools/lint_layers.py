@@ -19,7 +19,8 @@ FREESTANDING = {'stddef.h', 'stdint.h', 'stdbool.h', 'stdarg.h', 'limits.h',
 LIB = {'types', 'bits', 'fmt', 'error', 'string'}
 CORE = LIB | {'vm', 'bus', 'engine', 'exit', 'irq', 'mem', 'platform', 'timer'}
 DEVICE = CORE | {'chardev', 'device/'}
-MACHINE = DEVICE | {'machine'}
+PCI = DEVICE | {'pci'}
+MACHINE = PCI | {'machine'}
 
 # path prefix: (allowed <trivet/...>, may include <arch/...>, hosted)
 ROOMS = {
@@ -28,8 +29,8 @@ ROOMS = {
     'src/arch/': (CORE, True, False),
     'src/core/': (CORE, True, False),
     'src/device/': (DEVICE, True, False),
-    'src/pci/': (DEVICE, True, False),
-    'src/virtio/': (DEVICE, True, False),
+    'src/pci/': (PCI, True, False),
+    'src/virtio/': (PCI, True, False),
     'src/machine/': (MACHINE, True, False),
     'src/engine/soft/': (CORE | {'engines'}, True, False),
     'src/engine/kvm/': (CORE | {'engines'}, True, True),

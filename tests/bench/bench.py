@@ -70,9 +70,17 @@ def run_native(programs):
     return {"bench": parse_lines(text, "native")}
 
 
+def cpu_seconds(pid):
+    """User and system time of a process so far (proc(5), fields 14, 15)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def read_console(proc, limit, started):
-    """Reads the console to its end; (text, seconds to the marker or None)."""
-    text, marker = b"", None
+    """Reads the console to its end: its text, and seconds to the marker line,
+    by the clock and of CPU time (None when it did not come)."""
+    text, marker, cpu = b"", None, None
     fd = proc.stdout.fileno()
     while True:
         left = started + limit - time.monotonic()
@@ -82,32 +90,25 @@ def read_console(proc, limit, started):
             continue
         part = os.read(fd, 65536)
         if not part:
-            return text.decode(errors="replace"), marker
+            return text.decode(errors="replace"), marker, cpu
         text += part
         if marker is None and MARKER in text:
             marker = time.monotonic() - started
-
-
-def find_instructions(stats):
-    """Sums every guest_instructions in a JSON value."""
-    if isinstance(stats, dict):
-        return sum(v if k == "guest_instructions" and isinstance(v, int)
-                   else find_instructions(v) for k, v in stats.items())
-    if isinstance(stats, list):
-        return sum(find_instructions(v) for v in stats)
-    return 0
+            cpu = cpu_seconds(proc.pid)
 
 
 def parse_stats(text):
-    """guest_instructions of the first JSON object in the text, or None."""
-    decoder = json.JSONDecoder()
-    for m in re.finditer(r"^\s*\{", text, re.MULTILINE):
-        try:
-            value, _ = decoder.raw_decode(text[m.start():].lstrip())
-        except ValueError:
+    """(guest instructions, CPU seconds) of `--stats=json`, or (None, None)."""
+    for line in text.splitlines():
+        if not line.startswith("{"):
             continue
-        return find_instructions(value) or None
-    return None
+        try:
+            stats = json.loads(line)
+            count = sum(v["instructions"] for v in stats["vcpus"])
+            return count or None, stats["cpu_s"]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return None, None
 
 
 def run_machine(where, command, limit):
@@ -118,7 +119,7 @@ def run_machine(where, command, limit):
         proc = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=errors)
         try:
-            text, marker = read_console(proc, limit, started)
+            text, marker, cpu = read_console(proc, limit, started)
             status = proc.wait(timeout=10)
         except subprocess.TimeoutExpired as e:
             tail = (e.output or b"").decode(errors="replace").splitlines()[-15:]
@@ -136,8 +137,9 @@ def run_machine(where, command, limit):
     if marker is None:
         raise BenchError(f"{where}: init was not reached (status {status}):\n"
                          + "\n".join((text + errors_text).splitlines()[-15:]))
-    return {"bench": parse_lines(text, where), "boot": marker, "whole": whole,
-            "instructions": parse_stats(errors_text) or parse_stats(text)}
+    count, cpu_whole = parse_stats(errors_text)
+    return {"bench": parse_lines(text, where), "boot": marker, "boot_cpu": cpu,
+            "whole": whole, "instructions": count, "whole_cpu": cpu_whole}
 
 
 def run_tcg(args):
@@ -161,7 +163,7 @@ def median_of(runs):
         out["bench"][name] = statistics.median(
             r["bench"][name][0] for r in runs)
         out["checks"][name] = sorted({r["bench"][name][1] for r in runs})
-    for key in ("boot", "whole", "instructions"):
+    for key in ("boot", "boot_cpu", "whole", "whole_cpu", "instructions"):
         values = [r[key] for r in runs if r.get(key) is not None]
         if values:
             out[key] = statistics.median(values)
@@ -176,9 +178,9 @@ def mips_of(leg):
 def ratio(legs, over, under, name):
     if over not in legs or under not in legs:
         return None
-    if name == "boot":
-        return legs[over].get("boot", 0) / legs[under]["boot"] \
-            if "boot" in legs[under] else None
+    if name in ("boot", "boot_cpu"):
+        a, b = legs[over].get(name), legs[under].get(name)
+        return a / b if a and b else None
     return legs[over]["bench"][name] / legs[under]["bench"][name]
 
 
@@ -217,10 +219,12 @@ def print_table(legs, runs):
     print("| program | native ns | TCG ns | Trivet ns | Trivet / TCG "
           "| Trivet / native | TCG / native |")
     print("|---|---:|---:|---:|---:|---:|---:|")
-    boot = [cell(legs[k].get("boot"), " s") if k in legs else "-"
-            for k in ("tcg", "trivet")]
-    print(f"| start to the first line of init | - | {boot[0]} | {boot[1]} | "
-          f"{cell(ratio(legs, 'trivet', 'tcg', 'boot'))} | - | - |")
+    for key, what in (("boot", "start to the first line of init"),
+                      ("boot_cpu", "the same in CPU time")):
+        boot = [cell(legs[k].get(key), " s") if k in legs else "-"
+                for k in ("tcg", "trivet")]
+        print(f"| {what} | - | {boot[0]} | {boot[1]} | "
+              f"{cell(ratio(legs, 'trivet', 'tcg', key))} | - | - |")
     for name in ORDER:
         ns = [f"{legs[k]['bench'][name]:.1f}" if k in legs else "-"
               for k in ("native", "tcg", "trivet")]
@@ -229,6 +233,10 @@ def print_table(legs, runs):
               f"{cell(ratio(legs, 'trivet', 'native', name))} | "
               f"{cell(ratio(legs, 'tcg', 'native', name))} |")
     print("\nns: nanoseconds an iteration.")
+    load = os.getloadavg()[0]
+    if load > os.cpu_count() + 1:
+        print(f"The host is busy (load {load:.1f}): times by the clock, the "
+              "instructions a second among them, are worse than they should be.")
 
 
 def print_rest(legs):
@@ -237,8 +245,10 @@ def print_rest(legs):
         print(f"\nTrivet, integer loop: {mips_of(ours):.0f} M instructions/s "
               f"({INSTRUCTIONS_PER_ITERATION} an iteration)")
         if "instructions" in ours:
-            print(f"Trivet, whole run: {ours['instructions'] / 1e6:.0f} M "
-                  f"instructions in {ours['whole']:.1f} s")
+            millions = ours["instructions"] / 1e6
+            print(f"Trivet, boot and programs: {millions:.0f} M instructions in "
+                  f"{ours['whole']:.1f} s, {ours['whole_cpu']:.1f} s of CPU time: "
+                  f"{millions / ours['whole_cpu']:.0f} M/s of CPU time")
     rows = expectations(legs)
     if rows:
         print("\n| expected | measured | |\n|---|---:|---|")

@@ -368,8 +368,8 @@ static void test_host_state(void **state)
 	assert_int_equal(store_mxcsr(), 0x6040);
 	x86_fpu_reset(&fx.cpu, false);
 	assert_int_equal(store_mxcsr(), 0x1f80);
-	assert_int_equal(fx.cpu.fx.fcw, 0x40);
-	assert_int_equal(fx.cpu.fx.ftw, 0xff);
+	assert_int_equal(fx.cpu.fx.fcw, 0x37f);
+	assert_int_equal(fx.cpu.fx.ftw, 0);
 }
 
 /* --- images ------------------------------------------------------------------ */

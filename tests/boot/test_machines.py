@@ -9,7 +9,7 @@ import termios
 import time
 
 import pytest
-from conftest import (ROOT, TRIVET, ended, multiboot_elf, no_signal, spawn, trivet)
+from conftest import TRIVET, ended, multiboot_elf, no_signal, spawn, trivet
 
 
 def test_multiboot_exit_code(kernels, tmp_path):
@@ -195,16 +195,3 @@ def test_random_instructions(seed, tmp_path):
     r = trivet('run', '--kernel', kernel, '--console', 'none', '--timeout', '2', '--cpus', '2',
                timeout=60)
     no_signal(r.status)
-
-
-OWN_KERNELS = sorted(p.stem for p in (ROOT / 'tests/kernels').glob('*.c'))
-
-
-@pytest.mark.parametrize('name', OWN_KERNELS)
-def test_own_kernels(name):
-    """tests/kernels: each checks a part of the CPU and counts its failures."""
-    subprocess.run(['make', '--no-print-directory', f'build/kernels/{name}.elf'], cwd=ROOT,
-                   check=True, stdout=subprocess.DEVNULL)
-    r = trivet('run', '--kernel', ROOT / f'build/kernels/{name}.elf', '--timeout', '60',
-               '--memory', '128M', timeout=120)
-    assert r.status == 1, r
