@@ -552,5 +552,6 @@ bool case_build(const struct native_form *f, struct native_case *t)
 	if (x86_decode(&t->insn, t->code, 15, t->mode) || t->insn.len != t->len)
 		return false;
 	x86_bind(&t->insn, t->mode);
+	prelude_build(t);
 	return true;
 }

@@ -24,6 +24,8 @@ static bool excluded_one_byte(const struct native_form *f)
 		return f->digit >= 4 || f->mode != X86_MODE_64;
 	case 0xca: case 0xcb: case 0xcf:
 		return f->prefix || f->mode != X86_MODE_64;
+	case 0x63: /* MOVSXD r16: memory of 16 bits (SDM), or 32 on AMD */
+		return f->mem && f->prefix && !f->w && f->mode == X86_MODE_64;
 	case 0xff: /* far, through memory; AMD has no 64-bit offsets there */
 		return (f->digit == 3 || f->digit == 5) &&
 		       (!f->mem || f->prefix || f->w || f->mode != X86_MODE_64);

@@ -3,6 +3,7 @@
 #include "native.h"
 
 #include "cpu_fixture.h"
+#include <stdlib.h>
 
 #include <arch/x86/fpu.h>
 
@@ -44,6 +45,7 @@ void interp_init(void)
 	fx_put64(FX_PDPT + 8, 0);
 	map_pages(0x5000, SCRATCH, SCRATCH_SIZE);
 	map_pages(0x6000, CODE, PAGE_SIZE);
+	map_pages(0x5000, CODE - PAGE_SIZE, PAGE_SIZE); /* same 2 MiB as SCRATCH */
 	map_pages(0x7000, GDT, PAGE_SIZE);
 	/* the two descriptors that user code has on a Linux host */
 	fx_put64(GDT + (SEL_DATA & ~7u), 0x00cff3000000ffff);
@@ -57,6 +59,12 @@ static int execute(struct x86_cpu *c, const struct native_case *t)
 	unsigned passes = 0;
 	int r;
 
+	c->rip = CODE - t->prelude_len;
+	for (unsigned n = 0; n < t->prelude_count; n++) {
+		c->rip += t->prelude_insn[n].len;
+		if (t->prelude_insn[n].fn(c, &t->prelude_insn[n]) < 0)
+			abort();
+	}
 	c->rip = CODE;
 	do {
 		c->rip += t->len;

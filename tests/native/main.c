@@ -229,6 +229,9 @@ static bool run_twice(const struct native_case *t, char *why, size_t size)
 static void show(const struct native_case *t, const char *why)
 {
 	printf("%u:", t->mode == X86_MODE_64 ? 64 : 32);
+	for (unsigned n = 0; n < t->prelude_len; n++)
+		printf(" %02x", t->prelude[n]);
+	printf("%s", t->prelude_len ? " |" : "");
 	for (unsigned n = 0; n < t->len; n++)
 		printf(" %02x", t->code[n]);
 	printf("  %s:%s\n", x86_mnemonic(&t->insn), why);

@@ -20,6 +20,7 @@
 #define SEL_CODE 0x33u	     /* selectors of both: 64-bit code, and data */
 #define SEL_DATA 0x2bu
 #define NO_FAULT 0xffu
+#define PRELUDE_MAX 3u
 
 struct native_regs {
 	u64 gpr[16];
@@ -37,6 +38,10 @@ struct native_case {
 	unsigned len;
 	unsigned mode; /* X86_MODE_64, or X86_MODE_32: compatibility mode */
 	struct x86_insn insn;
+	/* up to three instructions before it, which leave flags in every way */
+	u8 prelude[PRELUDE_MAX * 8];
+	unsigned prelude_len, prelude_count;
+	struct x86_insn prelude_insn[PRELUDE_MAX];
 	u64 target; /* address of the memory operand, when there is one */
 	struct native_regs in;
 	u8 mem[SCRATCH_SIZE];
@@ -71,6 +76,8 @@ bool form_reads_tables(const struct native_form *f);
 bool case_build(const struct native_form *f, struct native_case *t);
 u32 native_random(void);
 void native_seed(u64 seed);
+/* prelude.c: gives t its prelude, or none. After case_build's other work. */
+void prelude_build(struct native_case *t);
 /* undefined.c: the status flags the instruction leaves undefined. */
 u64 undefined_flags(const struct native_case *t);
 

@@ -143,7 +143,7 @@ void native_init(void)
 	u16 flat = SEL_DATA;
 
 	map_fixed(scratch, SCRATCH_SIZE, PROT_READ | PROT_WRITE);
-	map_fixed(code, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
+	map_fixed(code - PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
 	put_le64(code + POINTERS, (u64)(uintptr_t)native_exit);
 	put_le64(code + POINTERS + 8, (u64)(uintptr_t)native_exit_taken);
 	put_jump(code + TRAMPOLINE, 0);
@@ -158,6 +158,7 @@ void native_init(void)
 void native_run(const struct native_case *t, struct native_regs *out)
 {
 	memcpy(scratch, t->mem, SCRATCH_SIZE);
+	memcpy(code - t->prelude_len, t->prelude, t->prelude_len);
 	memcpy(code, t->code, t->len);
 	put_exit(code + t->len, t, 0);
 	put_exit(code + t->len + CODE_TAKEN, t, 1);
@@ -166,7 +167,7 @@ void native_run(const struct native_case *t, struct native_regs *out)
 	native_img.fault = NO_FAULT;
 	native_far.offset = CODE;
 	native_far.selector = code32;
-	native_entry = t->mode == X86_MODE_64 ? CODE : (u64)(uintptr_t)native_enter_far;
+	native_entry = t->mode == X86_MODE_64 ? CODE - t->prelude_len : (u64)(uintptr_t)native_enter_far;
 	active = true;
 	native_enter();
 	active = false;
