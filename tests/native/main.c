@@ -3,7 +3,8 @@
  * native [CASES] [KEY]: every form CASES times (100); KEY, hexadecimal, takes
  * only that map << 8 | opcode. With NATIVE_TABLES in the environment also far
  * transfers, LAR and its like, and 32-bit code where the kernel can run it; only
- * for a host whose GDT is its own. NATIVE_VERBOSE shows inputs. Exit status 1 when something differs.
+ * for a host whose GDT is its own. NATIVE_VERBOSE shows inputs, NATIVE_SEED=n
+ * makes other cases. Exit status 1 when something differs.
  */
 #include "native.h"
 
@@ -18,6 +19,7 @@
 
 struct tally {
 	unsigned long forms, cases, failed_forms, failed;
+	u64 seed;
 };
 
 /* Does the host lack the extension that the instruction belongs to? */
@@ -253,7 +255,7 @@ static void run_form(const struct native_form *f, unsigned n, unsigned cases,
 	unsigned done = 0;
 	char why[1024];
 
-	native_seed(n + 1);
+	native_seed(n + 1 + sum->seed);
 	for (unsigned tries = 0; done < cases && tries < cases * 4; tries++) {
 		if (!done && tries > 40)
 			return; /* no such form */
@@ -278,6 +280,8 @@ int main(int argc, char **argv)
 	struct native_form f;
 	bool used, tables, compat;
 
+	if (getenv("NATIVE_SEED"))
+		sum.seed = strtoull(getenv("NATIVE_SEED"), NULL, 0) << 32;
 	native_init();
 	tables = getenv("NATIVE_TABLES");
 	compat = tables && native_has_compat();
