@@ -2,7 +2,7 @@
 # Instruction semantics against the host CPU: tests/native/.
 NATIVE_SRC := $(sort $(wildcard tests/native/*.c tests/native/*.S)) tests/unit/fake_platform.c
 NATIVE_OBJ := $(NATIVE_SRC:%=build/obj/native/%.o)
-NATIVE_CASES ?= 300
+NATIVE_CASES ?= 500
 
 $(NATIVE_OBJ): build/obj/native/%.o: % mk/native.mk
 	@mkdir -p $(@D)
