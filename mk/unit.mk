@@ -12,6 +12,7 @@ TEST_CFLAGS := $(filter-out -Wmissing-prototypes,$(BASE_CFLAGS)) -Itests/unit -D
 libs_of = $(shell sed -n 's,^// LIBS: ,,p' $(1))
 
 # One compilation each, so that every source's headers are known to make.
+.SECONDARY: build/obj/asan/fake_platform.o build/obj/fuzz/fake_platform.o
 build/obj/%/fake_platform.o: tests/unit/fake_platform.c tests/unit/fake_platform.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -20,7 +21,7 @@ build/obj/%/fake_platform.o: tests/unit/fake_platform.c tests/unit/fake_platform
 build/unit/%: tests/unit/%.c build/obj/asan/fake_platform.o build/obj/asan/libtrivet.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o %.a,$^) \
+	$(Q)$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %fake_platform.o %.a,$^) \
 		-lcmocka -pthread $(call libs_of,$<)
 -include $(UNIT_BIN:=.d)
 
@@ -28,7 +29,7 @@ build/fuzz/%: tests/fuzz/%.c build/obj/fuzz/fake_platform.o build/obj/fuzz/libtr
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(TEST_CFLAGS) $(VARIANT_fuzz_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ \
-		$(filter %.c %.o %.a,$^) -pthread $(call libs_of,$<)
+		$(filter %.c %fake_platform.o %.a,$^) -pthread $(call libs_of,$<)
 -include $(FUZZ_BIN:=.d)
 
 .PHONY: unit fuzz
