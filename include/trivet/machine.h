@@ -6,6 +6,7 @@
 #ifndef TRIVET_MACHINE_H
 #define TRIVET_MACHINE_H
 
+#include <trivet/blockdev.h>
 #include <trivet/chardev.h>
 #include <trivet/vm.h>
 
@@ -14,6 +15,13 @@ struct blob {
 	const char *name;
 	const u8 *data;
 	u64 size;
+};
+
+#define MACHINE_MAX_DISKS 16
+
+struct machine_disk {
+	const char *name; /* for messages */
+	struct blockdev *blockdev;
 };
 
 struct machine_config {
@@ -26,6 +34,8 @@ struct machine_config {
 	const char *cmdline;   /* never NULL */
 	struct chardev *console; /* COM1; may be NULL */
 	bool testdev;
+	struct machine_disk disks[MACHINE_MAX_DISKS]; /* virtio, in this order */
+	unsigned disk_count;
 };
 
 #define MACHINE_MEMORY_MIN MIB(16)
@@ -44,11 +54,13 @@ int machine_create(struct vm *vm, const struct machine_config *config,
 		   struct machine **out, struct error *err);
 /*
  * Power-up again: RAM zeroed, devices and vCPUs reset, guest reloaded. While no
- * vCPU steps, without vm->lock; vm_clear_stop is done here.
+ * vCPU steps and no block backend has a request in flight, without vm->lock;
+ * vm_clear_stop is done here.
  */
 int machine_reset(struct machine *m, struct error *err);
 /* The operator's power button. With vm->lock held. */
 void machine_power_button(struct machine *m);
+/* With nothing in flight either. */
 void machine_destroy(struct machine *m);
 
 #endif

@@ -18,6 +18,7 @@ const char args_usage[] =
 	"  --append S                 kernel command line\n"
 	"  --cpus N                   virtual CPUs, 1 to 32\n"
 	"  --memory SIZE              such as 512M or 2G\n"
+	"  --disk FILE[,ro]           a disk more (virtio), raw; ro: read-only\n"
 	"  --console stdio|none|FILE  where the serial port goes\n"
 	"  --timeout SECONDS          end the machine after that long, status 124\n"
 	"  --stats[=json]             what the machine did, on stderr at the end\n"
@@ -51,6 +52,15 @@ static int parse_stats(struct args *args, const char *value, struct error *err)
 	return 0;
 }
 
+static int add_disk(struct args *args, const char *value, struct error *err)
+{
+	if (args->disk_count == CONFIG_MAX_DISKS)
+		return error_set(err, -EINVAL, "--disk: expected at most %u",
+				 CONFIG_MAX_DISKS);
+	args->disks[args->disk_count++] = value;
+	return 0;
+}
+
 /* One option at argv[*i]; moves *i when the value is the next argument. */
 static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 			struct error *err)
@@ -59,7 +69,8 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 	const char *equals = strchr(name, '=');
 	const char *value = equals ? equals + 1 : NULL;
 	size_t n = equals ? (size_t)(equals - name) : strlen(name);
-	int key = option_key(name, n);
+	bool disk = n == 4 && memcmp(name, "disk", n) == 0;
+	int key = disk ? KEY_DISKS : option_key(name, n);
 
 	if (n == 5 && memcmp(name, "stats", n) == 0)
 		return parse_stats(args, value, err);
@@ -72,8 +83,10 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 	else if (!value && *i + 1 < argc)
 		value = argv[++*i];
 	if (!value)
-		return error_set(err, -EINVAL, "--%s: expected a value after it",
-				 config_key_name((enum config_key)key));
+		return error_set(err, -EINVAL, "--%.*s: expected a value after it",
+				 (int)n, name);
+	if (disk)
+		return add_disk(args, value, err);
 	args->values[key] = value;
 	return 0;
 }
@@ -154,5 +167,8 @@ int args_apply(const struct args *args, struct vm_config *cfg, struct error *err
 		if (args->values[k])
 			r = config_set_text(cfg, (enum config_key)k, args->values[k],
 					    (struct config_source){ 0 }, err);
+	for (unsigned i = 0; i < args->disk_count && !r; i++)
+		r = config_set_text(cfg, KEY_DISKS, args->disks[i],
+				    (struct config_source){ 0 }, err);
 	return r;
 }

@@ -14,6 +14,8 @@ struct args {
 	const char *vmfile; /* NULL when none was given */
 	enum stats_form stats;
 	const char *values[CONFIG_KEYS]; /* of --key; NULL when not given */
+	const char *disks[CONFIG_MAX_DISKS]; /* of every --disk */
+	unsigned disk_count;
 };
 
 /* argv as main has it; the strings are not copied. -EINVAL. */

@@ -20,7 +20,7 @@ static const char *const key_names[CONFIG_KEYS] = {
 	[KEY_MEMORY] = "memory",   [KEY_KERNEL] = "kernel",
 	[KEY_INITRD] = "initrd",   [KEY_APPEND] = "append",
 	[KEY_CONSOLE] = "console", [KEY_TIMEOUT] = "timeout",
-	[KEY_TESTDEV] = "testdev",
+	[KEY_TESTDEV] = "testdev", [KEY_DISKS] = "disks",
 };
 
 const char *config_key_name(enum config_key key)
@@ -65,6 +65,8 @@ void config_fini(struct vm_config *cfg)
 			*slot = NULL;
 		}
 	}
+	while (cfg->disk_count)
+		free(cfg->disks[--cfg->disk_count].path);
 }
 
 static int complain(struct config_source from, enum config_key key, int code,
@@ -73,7 +75,8 @@ static int complain(struct config_source from, enum config_key key, int code,
 	if (from.file)
 		return error_set(err, code, "%s:%u: %s: %s", from.file, from.line,
 				 key_names[key], what);
-	return error_set(err, code, "--%s: %s", key_names[key], what);
+	return error_set(err, code, "--%s: %s",
+			 key == KEY_DISKS ? "disk" : key_names[key], what);
 }
 
 int config_complain(const struct vm_config *cfg, enum config_key key, int code,
@@ -256,6 +259,35 @@ static int set_string(struct vm_config *cfg, enum config_key key, const char *te
 	return 0;
 }
 
+/* FILE, FILE,ro or FILE,rw: what is before the last comma may hold any. */
+static int add_disk(struct vm_config *cfg, const char *text,
+		    struct config_source from, struct error *err)
+{
+	const char *comma = strrchr(text, ',');
+	size_t n = comma ? (size_t)(comma - text) : strlen(text);
+	struct vm_disk *d = &cfg->disks[cfg->disk_count];
+	char what[160];
+
+	if (comma && strcmp(comma, ",ro") != 0 && strcmp(comma, ",rw") != 0) {
+		snprintf(what, sizeof what, "'%.40s' given after the file; expected "
+			 ",ro or ,rw", comma);
+		return complain(from, KEY_DISKS, -EINVAL, err, what);
+	}
+	if (!n)
+		return complain(from, KEY_DISKS, -EINVAL, err,
+				"expected a file name, not nothing");
+	if (cfg->disk_count == CONFIG_MAX_DISKS)
+		return complain(from, KEY_DISKS, -EINVAL, err,
+				"expected at most 16 disks");
+	d->path = strndup(text, n);
+	if (!d->path)
+		return complain(from, KEY_DISKS, -ENOMEM, err, "out of memory");
+	d->read_only = comma && strcmp(comma, ",ro") == 0;
+	cfg->disk_count++;
+	cfg->source[KEY_DISKS] = from;
+	return 0;
+}
+
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
 		    struct config_source from, struct error *err)
 {
@@ -282,6 +314,8 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 		ok = value || !strcmp(text, "false");
 		expected = "true or false";
 		break;
+	case KEY_DISKS:
+		return add_disk(cfg, text, from, err);
 	default:
 		return set_string(cfg, key, text, from, err);
 	}
@@ -299,4 +333,6 @@ int config_check(const struct vm_config *cfg, struct error *err)
 	return 0;
 }
 
+_Static_assert(CONFIG_MAX_DISKS == MACHINE_MAX_DISKS && CONFIG_MAX_DISKS == 16,
+	       "as many as a machine takes; the text says 16");
 _Static_assert(VM_MAX_VCPUS == 32, "the text for cpus says 32");

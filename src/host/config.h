@@ -21,6 +21,7 @@ enum config_key {
 	KEY_CONSOLE,
 	KEY_TIMEOUT,
 	KEY_TESTDEV,
+	KEY_DISKS, /* --disk on the command line, which adds one */
 	CONFIG_KEYS
 };
 
@@ -28,6 +29,13 @@ enum config_key {
 struct config_source {
 	const char *file;
 	unsigned line;
+};
+
+#define CONFIG_MAX_DISKS 16
+
+struct vm_disk {
+	char *path;
+	bool read_only;
 };
 
 struct vm_config {
@@ -42,6 +50,8 @@ struct vm_config {
 	u64 cpus;
 	u64 timeout_ms; /* 0: none */
 	bool testdev;
+	struct vm_disk disks[CONFIG_MAX_DISKS];
+	unsigned disk_count;
 	struct config_source source[CONFIG_KEYS];
 };
 
@@ -54,7 +64,8 @@ const char *config_key_name(enum config_key key);
 
 /*
  * Sets one value, checked; err has one line that names the place and what was
- * expected. Text is parsed as its key needs. -EINVAL, -ENOMEM.
+ * expected. Text is parsed as its key needs. A disk, "FILE" or "FILE,ro", is
+ * added to those that are there. -EINVAL, -ENOMEM.
  */
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
 		    struct config_source from, struct error *err);

@@ -7,6 +7,7 @@
 
 #include "args.h"
 #include "console.h"
+#include "disks.h"
 #include "vcpus.h"
 
 enum exit_status {
@@ -32,6 +33,7 @@ struct host {
 	struct machine_config machine_config;
 	struct machine *machine;
 	struct console *console;
+	struct disks disks;
 	struct events events;
 	struct vcpus vcpus;
 	u64 start_ns, deadline_ns; /* deadline: of --timeout; ~0 for none */

@@ -2,6 +2,7 @@
 /* The program: from the command line to a command. */
 #include "args.h"
 #include "blobs.h"
+#include "disks.h"
 #include "engines.h"
 #include "host.h"
 #include "log.h"
@@ -57,11 +58,11 @@ static int check_files(const struct vm_config *cfg, struct error *err)
 	int r = blob_open(&blob, "kernel", cfg->kernel, BLOB_MAX_SIZE, err);
 
 	blob_close(&blob);
-	if (r || !cfg->initrd)
-		return r;
-	r = blob_open(&blob, "initrd", cfg->initrd, cfg->memory, err);
-	blob_close(&blob);
-	return r;
+	if (!r && cfg->initrd) {
+		r = blob_open(&blob, "initrd", cfg->initrd, cfg->memory, err);
+		blob_close(&blob);
+	}
+	return r ? r : disks_check(cfg, err);
 }
 
 static int command_check(const struct args *args)

@@ -62,11 +62,13 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 		return r;
 	}
 	console_attach(h->console, &h->vm);
+	disks_attach(&h->disks, &h->vm);
 	return 0;
 }
 
 static void destroy_machine(struct host *h)
 {
+	disks_drain(&h->disks);
 	machine_destroy(h->machine);
 	vm_fini(&h->vm);
 }
@@ -84,6 +86,7 @@ static int live(struct host *h, struct error *err)
 		vcpus_join(&h->vcpus);
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
 			return 0;
+		disks_drain(&h->disks); /* into the memory of before */
 		r = machine_reset(h->machine, err);
 		if (r)
 			return r;
@@ -164,11 +167,15 @@ static int run_host(struct host *h, struct error *err)
 	if (console_open(h->cfg->console, h->events.wake_fd, &h->console, err))
 		goto out_events;
 	h->machine_config.console = console_chardev(h->console);
-	if (build_machine(h, engine, err))
+	if (disks_open(&h->disks, h->cfg, &h->machine_config, err))
 		goto out_console;
+	if (build_machine(h, engine, err))
+		goto out_disks;
 	err->msg[0] = 0;
 	status = run_built(h, err);
 	destroy_machine(h);
+out_disks:
+	disks_close(&h->disks);
 out_console:
 	console_close(h->console);
 out_events:

@@ -20,6 +20,12 @@ struct vmfile {
 	u64 *cpus;
 	double *timeout;
 	int *testdev;
+	char **disks;
+	unsigned disks_count;
+};
+
+static const cyaml_schema_value_t disk_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 4095),
 };
 
 static const cyaml_strval_t truth[] = { { "false", 0 }, { "true", 1 } };
@@ -45,6 +51,8 @@ static const cyaml_schema_field_t fields[] = {
 			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
 				     CYAML_FLAG_STRICT,
 			     struct vmfile, testdev, truth, ARRAY_SIZE(truth)),
+	CYAML_FIELD_SEQUENCE("disks", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct vmfile, disks, &disk_schema, 0, 1024),
 	CYAML_FIELD_END
 };
 
@@ -104,6 +112,8 @@ static const char *key_expects(const char *key)
 		return "a number of seconds";
 	if (!strcmp(key, "testdev"))
 		return "true or false";
+	if (!strcmp(key, "disks"))
+		return "a list of images, each a line `- FILE` or `- FILE,ro`";
 	return "text";
 }
 
@@ -189,6 +199,15 @@ static u64 milliseconds(double seconds)
 	return seconds > 0 && seconds < 1e12 ? (u64)(seconds * 1000 + 0.5) : 0;
 }
 
+static int apply_disks(const struct apply *a, const struct vmfile *f)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < f->disks_count && !r; i++)
+		r = apply_path(a, KEY_DISKS, f->disks[i]);
+	return r;
+}
+
 static int apply_all(const struct apply *a, const struct vmfile *f)
 {
 	int r;
@@ -208,7 +227,7 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 		return r;
 	if (f->testdev && (r = apply_number(a, KEY_TESTDEV, (u64)*f->testdev)))
 		return r;
-	return 0;
+	return apply_disks(a, f);
 }
 
 static int parse(struct vm_config *cfg, const char *path, const u8 *text,

@@ -17,6 +17,7 @@ struct scan {
 	unsigned documents;
 	bool in_mapping;
 	bool want_value; /* a key was seen */
+	bool in_list;	 /* of the one key that takes one */
 };
 
 static int fault(struct scan *s, const yaml_event_t *e, const char *what)
@@ -52,7 +53,7 @@ static int scan_scalar(struct scan *s, const yaml_event_t *e)
 		return fault(s, e, "expected a mapping such as `kernel: FILE`");
 	if (!s->want_value)
 		return scan_key(s, e);
-	s->want_value = false;
+	s->want_value = s->in_list;
 	if (memchr(e->data.scalar.value, 0, e->data.scalar.length))
 		return fault(s, e, "a value has a NUL byte");
 	return 0;
@@ -60,12 +61,25 @@ static int scan_scalar(struct scan *s, const yaml_event_t *e)
 
 static int scan_nested(struct scan *s, const yaml_event_t *e)
 {
+	if (s->in_list)
+		return error_set(s->err, -EINVAL, "%s:%zu: %s: expected a list of "
+				 "plain values", s->path, e->start_mark.line + 1,
+				 s->lines->keys[s->lines->count - 1].key);
 	if (s->in_mapping && s->want_value)
 		return error_set(s->err, -EINVAL,
 				 "%s:%zu: %s: expected one value, not a list or mapping",
 				 s->path, e->start_mark.line + 1,
 				 s->lines->keys[s->lines->count - 1].key);
 	return fault(s, e, "expected a mapping such as `kernel: FILE`");
+}
+
+static int scan_list(struct scan *s, const yaml_event_t *e)
+{
+	if (!s->in_mapping || !s->want_value || s->in_list ||
+	    strcmp(s->lines->keys[s->lines->count - 1].key, "disks") != 0)
+		return scan_nested(s, e);
+	s->in_list = true;
+	return 0;
 }
 
 static int scan_event(struct scan *s, const yaml_event_t *e)
@@ -79,7 +93,10 @@ static int scan_event(struct scan *s, const yaml_event_t *e)
 		s->in_mapping = true;
 		return 0;
 	case YAML_SEQUENCE_START_EVENT:
-		return scan_nested(s, e);
+		return scan_list(s, e);
+	case YAML_SEQUENCE_END_EVENT:
+		s->in_list = s->want_value = false;
+		return 0;
 	case YAML_MAPPING_END_EVENT:
 		s->in_mapping = false;
 		return 0;

@@ -15,6 +15,8 @@
 #include <trivet/device/testdev.h>
 #include <trivet/pci.h>
 #include <trivet/string.h>
+#include <trivet/virtio/blk.h>
+#include <trivet/virtio/rng.h>
 
 /* The 8259 pair's INTR pin goes to the local APICs' LINT0. */
 static void pic_output(void *ctx, bool level)
@@ -97,6 +99,21 @@ static int create_test_aids(struct devices *d, struct vm *vm,
 	return testdev_create(vm, testdev_flush, vm, &d->testdev);
 }
 
+static int create_virtio(struct devices *d, struct vm *vm,
+			 const struct machine_config *c, const char **what)
+{
+	int r = 0;
+
+	*what = "virtio disk";
+	for (unsigned i = 0; i < c->disk_count && !r; i++)
+		r = virtio_blk_create(vm, d->pci_host, c->disks[i].name,
+				      c->disks[i].blockdev, &d->disks[i]);
+	if (r)
+		return r;
+	*what = "virtio entropy device";
+	return virtio_rng_create(vm, d->pci_host, &d->rng);
+}
+
 int devices_create(struct devices *d, struct vm *vm,
 		   const struct machine_config *config, struct error *err)
 {
@@ -110,6 +127,8 @@ int devices_create(struct devices *d, struct vm *vm,
 		r = create_legacy(d, vm, config, &what);
 	if (!r)
 		r = create_test_aids(d, vm, config, &what);
+	if (!r)
+		r = create_virtio(d, vm, config, &what);
 	if (r) {
 		devices_destroy(d);
 		return error_set(err, r, "machine: cannot create the %s (error %d)",
@@ -121,6 +140,10 @@ int devices_create(struct devices *d, struct vm *vm,
 void devices_reset(struct devices *d)
 {
 	/* Sources before controllers, so that no line is left pending. */
+	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
+		if (d->disks[i])
+			virtio_blk_reset(d->disks[i]);
+	virtio_rng_reset(d->rng);
 	pci_host_reset(d->pci_host);
 	acpi_pm_reset(d->acpi_pm);
 	i8042_reset(d->i8042);
@@ -141,6 +164,9 @@ void devices_reset(struct devices *d)
 
 void devices_destroy(struct devices *d)
 {
+	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
+		DESTROY(d, disks[i], virtio_blk_destroy);
+	DESTROY(d, rng, virtio_rng_destroy);
 	DESTROY(d, testdev, testdev_destroy);
 	DESTROY(d, fw_cfg, fw_cfg_destroy);
 	DESTROY(d, debug_exit, debug_exit_destroy);

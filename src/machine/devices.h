@@ -19,6 +19,8 @@ struct devices {
 	struct debug_exit *debug_exit;
 	struct fw_cfg *fw_cfg;
 	struct testdev *testdev;
+	struct virtio_rng *rng;
+	struct virtio_blk *disks[MACHINE_MAX_DISKS];
 };
 
 #define COM1_PORT 0x3f8
