@@ -10,7 +10,7 @@ $(GUEST_PROG): build/guest/extra/%: tests/guest/%.c
 	$(Q)gcc -std=gnu11 -O2 -static -s -Wall -Wextra -Wshadow -Werror -o $@ $<
 
 build/guest/vmlinuz: tools/guest/fetch.sh
-	@if [ -s $@ ]; then touch $@; else tools/guest/fetch.sh build/guest build/download; fi
+	@if [ -s $@ -a -d build/guest/kernel/lib ]; then touch $@; else tools/guest/fetch.sh build/guest build/download; fi
 
 build/guest/initrd.gz: tools/guest/mkinitrd.sh tools/guest/init $(GUEST_EXTRA)
 	@mkdir -p $(@D)

@@ -11,7 +11,7 @@ group_packages() {
 	case $1 in
 	build) echo gcc libc6-dev binutils make pkg-config libcyaml-dev libyaml-dev ;;
 	guest) echo busybox-static cpio gzip tar apt ;;
-	test) echo clang libclang-rt-dev libcmocka-dev libzydis-dev \
+	test) echo e2fsprogs clang libclang-rt-dev libcmocka-dev libzydis-dev \
 		python3 python3-pytest python3-pexpect ;;
 	bench) echo qemu-system-x86 python3 ;;
 	*) echo "tools/setup.sh: no group '$1'; expected build, guest, test or bench" >&2
