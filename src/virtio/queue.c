@@ -231,14 +231,14 @@ bool vq_must_notify(struct virtqueue *q)
 	u16 new = q->next_used, old = q->signalled;
 	bool valid = q->signalled_valid;
 
-	if (q->broken || !q->enabled)
+	if (q->broken || !q->enabled || new == old)
 		return false;
+	q->signalled = new;
+	q->signalled_valid = true;
 	/* our index before their wish: both sides store, fence, load */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!q->event_idx)
 		return !(load16(q->avail) & AVAIL_NO_INTERRUPT);
-	q->signalled = new;
-	q->signalled_valid = true;
 	return !valid ||
 	       (u16)(new - load16(used_event(q)) - 1) < (u16)(new - old);
 }

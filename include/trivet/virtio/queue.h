@@ -68,7 +68,8 @@ int vq_enable(struct virtqueue *q, bool indirect, bool event_idx);
 int vq_pop(struct virtqueue *q, struct vq_chain *c);
 /* Gives a chain back, written bytes of it filled from the start. */
 void vq_push(struct virtqueue *q, const struct vq_chain *c, u32 written);
-/* After one or more vq_push: does the driver want to be notified of them? */
+/* Were chains pushed since the last call, and does the driver want to be notified
+ * of them? */
 bool vq_must_notify(struct virtqueue *q);
 
 /* Copies n bytes of the readable part from offset; false when not there. */
