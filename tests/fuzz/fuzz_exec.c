@@ -148,7 +148,7 @@ static bool step(struct x86_cpu *c)
 			len = insn.len;
 			x86_bind(&insn, c->mode);
 			c->rip += len;
-			r = insn.fn(c, &insn);
+			r = x86_exec_one(c, &insn);
 		}
 	}
 	if (r == X86_FAULT) {

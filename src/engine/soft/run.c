@@ -48,23 +48,24 @@ static int settle(struct soft_vcpu *s, int status, unsigned insn_len)
 	}
 }
 
-/* The block's instructions, until one says otherwise: its status. */
-static inline int run_block(struct soft_vcpu *s, const struct block *b,
-			    const struct x86_insn **last)
+/*
+ * The block's instructions, until one says otherwise: its status. Most handlers
+ * go straight into the next one's (x86_chain); this loop carries on behind those
+ * that do not. c->insn is the last one run, or the block's end.
+ */
+static inline int run_block(struct soft_vcpu *s, const struct block *b)
 {
 	struct x86_cpu *c = &s->cpu;
 	const struct x86_insn *i = b->insns, *end = i + b->count;
-	u64 rip = c->rip;
 	int r;
 
 	do {
-		rip += i->len;
-		c->rip = rip;
+		c->insn = i;
+		c->rip += i->len;
 		r = i->fn(c, i);
-		i++;
+		i = c->insn + 1;
 	} while (likely(!r) && i < end);
-	s->instructions += (u64)(i - b->insns);
-	*last = i - 1;
+	s->instructions += (u64)((i < end ? i : end) - b->insns);
 	return r;
 }
 
@@ -78,11 +79,10 @@ static int run_plain(struct soft_vcpu *s, struct block *b)
 	u64 key = soft_jump_key(&s->cpu);
 
 	for (;;) {
-		const struct x86_insn *last;
-		int r = run_block(s, b, &last);
+		int r = run_block(s, b);
 
 		if (unlikely(r & ~X86_BREAK))
-			return settle(s, r, last->len);
+			return settle(s, r, s->cpu.insn->len);
 		if (!b->plain || __atomic_load_n(&s->cpu.attention, __ATOMIC_RELAXED))
 			return X86_OK;
 		b = soft_block_hit(s, key);
@@ -118,7 +118,7 @@ static int run_step(struct soft_vcpu *s)
 	c->pending_dr6 = 0;
 	c->rip += insn.len;
 	s->instructions++;
-	r = insn.fn(c, &insn);
+	r = x86_exec_one(c, &insn);
 	if (c->irq_shadow != 2)
 		shadow_advance(c);
 	if (r < 0)

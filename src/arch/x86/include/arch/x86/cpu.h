@@ -93,6 +93,7 @@ struct x86_cpu {
 	/* --- hot: integer state ------------------------------------------ */
 	u64 gpr[REG_COUNT]; /* gpr[REG_ZERO] stays 0 */
 	u64 rip;	    /* while a handler runs: the NEXT instruction */
+	const struct x86_insn *insn; /* the one that runs, or a block's end */
 	u64 lf_res, lf_cv, lf_aux; /* lazy arithmetic flags: flags.h */
 	u64 rflags;		   /* all but FL_ARITH; FL_ONE set */
 	u64 seg_base[SEG_COUNT];   /* effective: 0 for CS DS ES SS in 64-bit mode */
@@ -198,6 +199,23 @@ void x86_cpu_fini(struct x86_cpu *c);
 /* Between the live CPU and the common layout. */
 void x86_cpu_get_state(struct x86_cpu *c, struct x86_state *st);
 void x86_cpu_set_state(struct x86_cpu *c, const struct x86_state *st);
+
+/*
+ * How a handler ends: when it is done (X86_OK), straight into the handler of the
+ * instruction behind it, without going back to the run loop. Instructions that run
+ * stand in an array that x86_bind_end closes; c->insn says how far it went.
+ */
+static inline __attribute__((always_inline)) int
+x86_chain(struct x86_cpu *c, const struct x86_insn *i, int status)
+{
+	const struct x86_insn *next = i + 1;
+
+	if (status)
+		return status;
+	c->insn = next;
+	c->rip += next->len;
+	return next->fn(c, next);
+}
 
 /* Guest TSC now. */
 u64 x86_tsc(const struct x86_cpu *c);
