@@ -6,11 +6,13 @@ NATIVE_CASES ?= 300
 
 $(NATIVE_OBJ): build/obj/native/%.o: % mk/native.mk
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
 
 build/native/native: $(NATIVE_OBJ) build/obj/release/libtrivet.a
 	@mkdir -p $(@D)
-	$(CC) -pie -o $@ $^ -lcmocka -pthread
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pie -o $@ $^ -lcmocka -pthread
 
 -include $(NATIVE_OBJ:.o=.d)
 
