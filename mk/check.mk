@@ -18,7 +18,8 @@ check: ## set up, lint, unit tests, short fuzzing, boots
 	@+$(SUBMAKE) check-stages
 
 check-stages:
-	@+$(SUBMAKE) build/trivet guest-files kernels $(UNIT_BIN) $(FUZZ_BIN) || \
+	@+$(SUBMAKE) build/trivet guest-files kernels $(UNIT_BIN) $(FUZZ_BIN) \
+		$(if $(wildcard mk/native.mk),build/native/native) || \
 		{ echo "check: 0 passed, 1 failed (the build)"; exit 1; }
-	@+/usr/bin/python3 tools/check.py --make '$(MAKE)' --fuzz-seconds $(CHECK_FUZZ_SECONDS) \
+	@/usr/bin/python3 tools/check.py --make '$(MAKE)' --fuzz-seconds $(CHECK_FUZZ_SECONDS) \
 		--fuzz '$(FUZZ_BIN)' $(if $(wildcard mk/native.mk),--native)
