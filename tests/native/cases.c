@@ -445,10 +445,29 @@ static void prepare_0f(struct native_case *t)
 	}
 }
 
+/*
+ * Is #AC well defined? For 16-byte operands it depends on the processor, and of
+ * MOVSXD r16 the operand's size does; of a far return's frame, what is read first.
+ */
+static bool alignment_defined(const struct native_case *t)
+{
+	unsigned op = t->insn.key & 0xff;
+
+	switch (t->insn.key >> 8) {
+	case X86_MAP_1: return op != 0x63 && (op < 0xca || op > 0xcf);
+	case X86_MAP_0F:
+		return op < 0x10 || (op >= 0x40 && op < 0x50) ||
+		       (op >= 0x80 && op <= 0xc1 && op != 0xae) || op == 0xc3;
+	default: return t->insn.flags & X86_I_VEX;
+	}
+}
+
 static void prepare(struct native_case *t)
 {
 	unsigned map = t->insn.key >> 8, op = t->insn.key & 0xff;
 
+	if (chance(16) && alignment_defined(t))
+		t->in.rflags |= FL_AC;
 	if (map == X86_MAP_1)
 		prepare_one_byte(t);
 	else if (map == X86_MAP_0F)
@@ -533,5 +552,6 @@ bool case_build(const struct native_form *f, struct native_case *t)
 	if (x86_decode(&t->insn, t->code, 15, t->mode) || t->insn.len != t->len)
 		return false;
 	x86_bind(&t->insn, t->mode);
+	prelude_build(t);
 	return true;
 }
