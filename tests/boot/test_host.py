@@ -72,7 +72,7 @@ def test_signal_while_booting(signo, when, debian):
         p.send_signal(signo)
         sent = time.monotonic()
         _, err = p.communicate(timeout=60)
-    assert time.monotonic() - sent < 4
+    assert time.monotonic() - sent < 30
     # before main has blocked it, the signal does what it does by itself
     assert p.returncode in (128 + signo, *([-signo] if when == 'early' else [])), err
     assert err.count(b'\n') <= 1, err
