@@ -71,6 +71,7 @@ static int power_up(struct machine *m, struct error *err)
 	if (r)
 		return r;
 	platform_mutex_lock(&m->vm->lock);
+	firmware_init_pic(m);
 	firmware_init_apic(m);
 	platform_mutex_unlock(&m->vm->lock);
 	return 0;
