@@ -66,6 +66,7 @@ struct vcpu {
 
 	u32 kick;   /* atomic: engine must leave run() when not 0 */
 	u32 events; /* atomic: enum vcpu_event */
+	u32 nmis;   /* atomic: NMIs posted and not yet taken */
 	u8 sipi_vector;
 
 	const struct vcpu_irq_ops *irq;
@@ -83,6 +84,10 @@ struct vm {
 	void *engine_data;
 	void *host_data;
 	void *machine; /* struct machine, for the program */
+
+	/* The guest's hypercalls (x86: VMCALL, VMMCALL), with vm->lock held: the
+	 * result. NULL: the instruction is undefined. */
+	u64 (*hypercall)(struct vcpu *v, const struct exit *exit);
 
 	struct platform_mutex lock;
 	struct guest_mem mem;

@@ -5,6 +5,7 @@
 #include <trivet/device/acpi_pm.h>
 #include <trivet/device/debug_exit.h>
 #include <trivet/device/fw_cfg.h>
+#include <trivet/device/hypercall.h>
 #include <trivet/device/i8042.h>
 #include <trivet/device/ioapic.h>
 #include <trivet/device/lapic.h>
@@ -93,6 +94,7 @@ static int create_test_aids(struct devices *d, struct vm *vm,
 	r = fw_cfg_create(vm, c->memory, c->cpus, &d->fw_cfg);
 	if (r || !c->testdev)
 		return r;
+	vm->hypercall = kvm_hypercall;
 	*what = "test device";
 	return testdev_create(vm, testdev_flush, vm, &d->testdev);
 }
