@@ -13,10 +13,10 @@ $(BENCH_BIN): build/bench/guest/%: tests/bench/guest/%.c tests/bench/guest/bench
 
 .PHONY: bench bench-setup
 bench-setup:
-	@if [ -x tools/setup.sh ]; then tools/setup.sh bench; fi
+	@if [ -x tools/setup.sh ]; then tools/setup.sh build guest bench; fi
 
 bench: ## measure against QEMU's TCG and native (BENCH="--quick")
-	@$(MAKE) bench-setup
-	@$(MAKE) build/trivet $(BENCH_BIN)
-	@test -s build/guest/vmlinuz || $(MAKE) guest
-	/usr/bin/python3 tests/bench/bench.py $(BENCH)
+	@$(MAKE) --no-print-directory bench-setup
+	@$(MAKE) --no-print-directory build/trivet $(BENCH_BIN)
+	@test -s build/guest/vmlinuz || $(MAKE) --no-print-directory guest-files
+	@/usr/bin/python3 tests/bench/bench.py $(BENCH)

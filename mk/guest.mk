@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian's kernel and a small RAM disk as the guest, and running it.
-GUEST_EXTRA := $(wildcard build/guest/extra/*)
+# Small static programs for the guest's /bench, and what else lies in extra/.
+GUEST_PROG := $(patsubst tests/guest/%.c,build/guest/extra/%,$(wildcard tests/guest/*.c))
+GUEST_EXTRA := $(sort $(GUEST_PROG) $(wildcard build/guest/extra/*))
+
+$(GUEST_PROG): build/guest/extra/%: tests/guest/%.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)
+	$(Q)gcc -std=gnu11 -O2 -static -s -Wall -Wextra -Wshadow -Werror -o $@ $<
 
 build/guest/vmlinuz: tools/guest/fetch.sh
-	@[ -s $@ ] && touch $@ || tools/guest/fetch.sh build/guest build/download
+	@if [ -s $@ ]; then touch $@; else tools/guest/fetch.sh build/guest build/download; fi
 
 build/guest/initrd.gz: tools/guest/mkinitrd.sh tools/guest/init $(GUEST_EXTRA)
 	@mkdir -p $(@D)
-	tools/guest/mkinitrd.sh $@ build/guest/extra
+	$(call say,INITRD,$@)
+	$(Q)tools/guest/mkinitrd.sh $@ build/guest/extra
 
 .PHONY: guest guest-files run setup
 guest: ## Debian's kernel and a RAM disk, in build/guest

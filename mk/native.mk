@@ -2,15 +2,17 @@
 # Instruction semantics against the host CPU: tests/native/.
 NATIVE_SRC := $(sort $(wildcard tests/native/*.c tests/native/*.S)) tests/unit/fake_platform.c
 NATIVE_OBJ := $(NATIVE_SRC:%=build/obj/native/%.o)
-NATIVE_CASES ?= 300
+NATIVE_CASES ?= 500
 
 $(NATIVE_OBJ): build/obj/native/%.o: % mk/native.mk
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
 
 build/native/native: $(NATIVE_OBJ) build/obj/release/libtrivet.a
 	@mkdir -p $(@D)
-	$(CC) -pie -o $@ $^ -lcmocka -pthread
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pie -o $@ $^ -lcmocka -pthread
 
 -include $(NATIVE_OBJ:.o=.d)
 

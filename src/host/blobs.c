@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of a guest, mapped. */
+/*
+ * Files of a guest, read whole: a mapped file that somebody truncates would end
+ * the monitor with SIGBUS.
+ */
 #include "blobs.h"
 
 #include <errno.h>
@@ -9,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *kind_fault(const struct stat *st)
+static const char *kind_fault(const struct stat *st, u64 max_size)
 {
 	if (S_ISDIR(st->st_mode))
 		return "is a directory";
@@ -19,32 +22,70 @@ static const char *kind_fault(const struct stat *st)
 		return "is empty";
 	if ((u64)st->st_size > BLOB_MAX_SIZE)
 		return "is too big, over 4 GiB";
+	if ((u64)st->st_size > max_size)
+		return "is too big for the guest's memory";
 	return NULL;
 }
 
-static int map_fd(struct blob *blob, int fd, const char *what, const char *path,
-		  struct error *err)
+/* Reads until size bytes or the end of the file. How many, or -errno. */
+static s64 read_whole(int fd, u8 *p, size_t size)
+{
+	size_t have = 0;
+
+	while (have < size) {
+		ssize_t n = read(fd, p + have, size - have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	return (s64)have;
+}
+
+static int fill(struct blob *blob, int fd, size_t size, const char *what,
+		struct error *err)
+{
+	u8 *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s64 got;
+	int r;
+
+	if (p == MAP_FAILED)
+		return error_set(err, -ENOMEM, "%s: %s: no memory for its %llu bytes",
+				 what, blob->name, (unsigned long long)size);
+	got = read_whole(fd, p, size);
+	if (got == (s64)size) {
+		blob->data = p;
+		blob->size = size;
+		return 0;
+	}
+	r = got < 0 ? (int)got : -EIO;
+	munmap(p, size);
+	return error_set(err, r, "%s: %s: cannot be read: %s", what, blob->name,
+			 got < 0 ? strerror(-r) : "it shrank meanwhile");
+}
+
+static int read_fd(struct blob *blob, int fd, const char *what, u64 max_size,
+		   struct error *err)
 {
 	const char *fault;
 	struct stat st;
-	void *p;
 
 	if (fstat(fd, &st) < 0)
-		return error_set(err, -errno, "%s: %s: %s", what, path,
+		return error_set(err, -errno, "%s: %s: %s", what, blob->name,
 				 strerror(errno));
-	fault = kind_fault(&st);
+	fault = kind_fault(&st, max_size);
 	if (fault)
 		return error_set(err, -EINVAL, "%s: %s %s; expected a %s file", what,
-				 path, fault, what);
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return error_set(err, -errno, "%s: %s: cannot be mapped: %s", what,
-				 path, strerror(errno));
-	*blob = (struct blob){ .name = path, .data = p, .size = (u64)st.st_size };
-	return 0;
+				 blob->name, fault, what);
+	return fill(blob, fd, (size_t)st.st_size, what, err);
 }
 
-int blob_open(struct blob *blob, const char *what, const char *path,
+int blob_open(struct blob *blob, const char *what, const char *path, u64 max_size,
 	      struct error *err)
 {
 	/* O_NONBLOCK: a FIFO must be refused, not waited for */
@@ -55,7 +96,7 @@ int blob_open(struct blob *blob, const char *what, const char *path,
 	if (fd < 0)
 		return error_set(err, -errno, "%s: %s: %s; expected a %s file", what,
 				 path, strerror(errno), what);
-	r = map_fd(blob, fd, what, path, err);
+	r = read_fd(blob, fd, what, max_size, err);
 	close(fd);
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernel and initial RAM disk files, mapped into memory. */
+/* Kernel and initial RAM disk files, read into memory. */
 #ifndef HOST_BLOBS_H
 #define HOST_BLOBS_H
 
@@ -9,10 +9,11 @@
 #define BLOB_MAX_SIZE GIB(4)
 
 /*
- * Maps the file at path. path must outlive the blob. what ("kernel") starts the
- * message: missing, directory, unreadable, empty, too big. Negative errno.
+ * Reads the file at path. path must outlive the blob. what ("kernel") starts the
+ * message: missing, directory, unreadable, empty, over max_size or
+ * BLOB_MAX_SIZE. Negative errno.
  */
-int blob_open(struct blob *blob, const char *what, const char *path,
+int blob_open(struct blob *blob, const char *what, const char *path, u64 max_size,
 	      struct error *err);
 void blob_close(struct blob *blob);
 

@@ -107,7 +107,7 @@ int console_open(const char *what, int wake_fd, struct console **out,
 	r = choose_files(c, what, err);
 	if (r)
 		goto fail;
-	r = c->out_fd < 0 ? 0 : outq_open(c->out_fd, &c->outq);
+	r = c->out_fd < 0 ? 0 : outq_open(c->out_fd, c->own_out ? what : "stdout", &c->outq);
 	if (r) {
 		error_set(err, r, "console: %s", strerror(-r));
 		goto fail_out;
@@ -134,7 +134,11 @@ void console_attach(struct console *c, struct vm *vm)
 
 void console_enter(struct console *c)
 {
-	if (c->interactive && !c->terminal.raw)
+	if (!c->interactive || !terminal_usable(STDIN_FILENO))
+		return;
+	if (c->terminal.raw)
+		terminal_again(&c->terminal);
+	else
 		(void)terminal_raw(&c->terminal, STDIN_FILENO);
 }
 

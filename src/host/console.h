@@ -21,8 +21,8 @@ enum console_key {
 
 /*
  * what: "stdio", "none" or the path of a file to write. wake_fd is an eventfd
- * that is written when the event loop should call console_deliver. On error err
- * says which file, and why.
+ * that is written when the event loop should call console_deliver. what must
+ * outlive the console. On error err says which file, and why.
  */
 int console_open(const char *what, int wake_fd, struct console **out,
 		 struct error *err);
@@ -31,7 +31,11 @@ struct chardev *console_chardev(struct console *c);
 /* The VM whose vCPUs shall pause when output comes too fast. */
 void console_attach(struct console *c, struct vm *vm);
 
-/* Raw mode on or off, when the console is an interactive terminal. */
+/*
+ * Raw mode on or off, when the console is an interactive terminal and this
+ * process is in its foreground. On again after a stop, when the shell may have
+ * set the terminal its own way.
+ */
 void console_enter(struct console *c);
 void console_leave(struct console *c);
 

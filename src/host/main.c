@@ -7,7 +7,11 @@
 #include "log.h"
 #include "vmfile.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #define TRIVET_VERSION "0.1"
 
@@ -50,12 +54,12 @@ static int command_run(const struct args *args)
 static int check_files(const struct vm_config *cfg, struct error *err)
 {
 	struct blob blob;
-	int r = blob_open(&blob, "kernel", cfg->kernel, err);
+	int r = blob_open(&blob, "kernel", cfg->kernel, BLOB_MAX_SIZE, err);
 
 	blob_close(&blob);
 	if (r || !cfg->initrd)
 		return r;
-	r = blob_open(&blob, "initrd", cfg->initrd, err);
+	r = blob_open(&blob, "initrd", cfg->initrd, cfg->memory, err);
 	blob_close(&blob);
 	return r;
 }
@@ -74,18 +78,46 @@ static int command_check(const struct args *args)
 	return status;
 }
 
+/*
+ * A closed stdin, stdout or stderr would give its number to the next file that
+ * is opened, and the guest's console would be written into that.
+ */
+static int open_standard_files(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -errno;
+	}
+	return 0;
+}
+
+/* What a command printed must have arrived. */
+static int finish_output(void)
+{
+	struct error err;
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return STATUS_OK;
+	error_set(&err, -errno, "stdout: %s", strerror(errno));
+	return complain(&err);
+}
+
 int main(int argc, char **argv)
 {
 	struct args args;
 	struct error err;
 
+	if (open_standard_files())
+		return STATUS_USAGE;
 	if (args_parse(&args, argc, argv, &err))
 		return complain(&err);
 	switch (args.command) {
 	case CMD_RUN:
 		return command_run(&args);
 	case CMD_CHECK:
-		return command_check(&args);
+		if (command_check(&args))
+			return STATUS_USAGE;
+		break;
 	case CMD_ENGINES:
 		engines_print();
 		break;
@@ -96,5 +128,5 @@ int main(int argc, char **argv)
 		fputs(args_usage, stdout);
 		break;
 	}
-	return STATUS_OK;
+	return finish_output();
 }

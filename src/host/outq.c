@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The output queue: a ring and the thread that drains it. */
 #include "outq.h"
+#include "log.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 
 struct outq {
 	int fd;
+	const char *name;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t some;  /* bytes are there, or closing */
@@ -99,6 +101,9 @@ static void *writer(void *arg)
 		n = first_piece(q);
 		pthread_mutex_unlock(&q->lock);
 		put = write_some(q->fd, q->ring + q->head, n);
+		if (put < 0)
+			log_line("console: %s: %s; the guest's output is lost from here on",
+				 q->name, strerror(errno));
 		pthread_mutex_lock(&q->lock);
 		consumed(q, put);
 	}
@@ -118,7 +123,7 @@ static void outq_free(struct outq *q)
 	free(q);
 }
 
-int outq_open(int fd, struct outq **out)
+int outq_open(int fd, const char *name, struct outq **out)
 {
 	struct outq *q = calloc(1, sizeof *q);
 	pthread_condattr_t attr;
@@ -126,6 +131,7 @@ int outq_open(int fd, struct outq **out)
 	if (!q)
 		return -ENOMEM;
 	q->fd = fd;
+	q->name = name;
 	q->ring = malloc(RING_SIZE);
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_condattr_init(&attr);

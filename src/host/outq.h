@@ -12,8 +12,12 @@
 
 struct outq;
 
-/* Writes to fd, which stays the caller's. -ENOMEM, -EAGAIN. */
-int outq_open(int fd, struct outq **out);
+/*
+ * Writes to fd, which stays the caller's. When fd takes no more (its reader has
+ * gone, the disk is full) the log says so once, calling it name, which must
+ * outlive the queue; what comes later vanishes. -ENOMEM, -EAGAIN.
+ */
+int outq_open(int fd, const char *name, struct outq **out);
 /*
  * Takes n bytes. True when the queue has become more than half full: then pause
  * the maker (outq_wait) before it fills up and bytes are lost. Any thread.
@@ -25,8 +29,8 @@ bool outq_full(const struct outq *q);
 void outq_wait(struct outq *q);
 /*
  * Writes the rest and ends. Gives up once no byte went out for patience_ms.
- * Returns how many bytes were lost in the queue's life; 0 on a reader that
- * closed its end.
+ * Returns how many bytes were lost in the queue's life, but for those after an
+ * error that the log told of.
  */
 u64 outq_close(struct outq *q, unsigned patience_ms);
 

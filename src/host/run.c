@@ -32,11 +32,11 @@ static int check_memory(const struct vm_config *cfg, struct error *err)
 static int open_blobs(struct machine_config *m, const struct vm_config *cfg,
 		      struct error *err)
 {
-	int r = blob_open(&m->kernel, "kernel", cfg->kernel, err);
+	int r = blob_open(&m->kernel, "kernel", cfg->kernel, BLOB_MAX_SIZE, err);
 
 	if (r || !cfg->initrd)
 		return r;
-	r = blob_open(&m->initrd, "initrd", cfg->initrd, err);
+	r = blob_open(&m->initrd, "initrd", cfg->initrd, cfg->memory, err);
 	if (r)
 		blob_close(&m->kernel);
 	return r;

@@ -49,25 +49,35 @@ static void fatal_signals_catch(void)
 		sigaction(fatal_signals[i], &sa, NULL);
 }
 
+static int apply_raw(const struct terminal *t)
+{
+	struct termios raw = t->saved;
+
+	cfmakeraw(&raw);
+	return tcsetattr(t->fd, TCSANOW, &raw) < 0 ? -errno : 0;
+}
+
+void terminal_again(const struct terminal *t)
+{
+	(void)apply_raw(t);
+}
+
 int terminal_raw(struct terminal *t, int fd)
 {
-	struct termios raw;
+	int r;
 
 	if (tcgetattr(fd, &t->saved) < 0)
 		return -errno;
-	raw = t->saved;
-	cfmakeraw(&raw);
 	t->fd = fd;
 	if (!raw_terminal)
 		atexit(restore_current);
 	raw_terminal = t;
 	fatal_signals_catch();
-	if (tcsetattr(fd, TCSANOW, &raw) < 0) {
+	r = apply_raw(t);
+	t->raw = r == 0;
+	if (r)
 		raw_terminal = NULL;
-		return -errno;
-	}
-	t->raw = true;
-	return 0;
+	return r;
 }
 
 void terminal_restore(struct terminal *t)

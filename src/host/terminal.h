@@ -19,6 +19,8 @@ bool terminal_usable(int fd);
  * terminal at a time. 0 or a negative errno.
  */
 int terminal_raw(struct terminal *t, int fd);
+/* Raw again, after another program set it otherwise; only while t->raw. */
+void terminal_again(const struct terminal *t);
 /* As it was. Harmless when it is not raw. */
 void terminal_restore(struct terminal *t);
 

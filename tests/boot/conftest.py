@@ -96,6 +96,24 @@ def debian():
     return ['--kernel', GUEST / 'vmlinuz', '--initrd', GUEST / 'initrd.gz']
 
 
+PROMPT = r'/root # '
+
+
+def boot(debian, *more, append='', timeout=BOOT_SECONDS):
+    child = spawn('run', *debian, '--append', f'console=ttyS0 {append}', *more, timeout=timeout)
+    child.expect('trivet: init')
+    child.expect(PROMPT)
+    return child
+
+
+def command(child, text):
+    """Types a line at the prompt; what the guest answered."""
+    child.sendline(text)
+    child.expect_exact(text)
+    child.expect(PROMPT)
+    return child.before
+
+
 # What a guest may bring the monitor to: power-off, crash, time-out, debug exit.
 def acceptable(status):
     return status in (0, 3, 124) or (status > 0 and status % 2 == 1 and status < 128) \

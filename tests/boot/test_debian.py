@@ -4,26 +4,8 @@ import re
 import subprocess
 import time
 
-import pytest
-from conftest import BOOT_SECONDS, ROOT, TRIVET, ended, spawn, trivet
-
-PROMPT = r'/root # '
-
-
-def boot(debian, *more, append='', timeout=BOOT_SECONDS):
-    child = spawn('run', *debian, '--append', f'console=ttyS0 {append}', *more, timeout=timeout)
-    child.expect('trivet: init')
-    child.expect(PROMPT)
-    return child
-
-
-def command(child, text):
-    """Types a line at the prompt; what the guest answered."""
-    child.sendline(text)
-    child.expect_exact(text)
-    child.expect(PROMPT)
-    return child.before
-
+import kernel_log
+from conftest import BOOT_SECONDS, PROMPT, ROOT, TRIVET, boot, command, ended, trivet
 
 def test_shell_reboot_poweroff(debian):
     child = boot(debian)
@@ -93,20 +75,13 @@ def test_more_cpus(debian):
     assert re.search(r'smp: Brought up 1 node, 2 CPUs', r.out), r
 
 
-# Levels of the kernel's log that a fault of the machine shows up in; QEMU's q35
-# with this kernel gives none but these.
-EXPECTED = re.compile('|'.join([
-    r'Spectre|Retpoline|MDS|MMIO Stale|TAA|SRBDS|Speculative|RETBleed|mitigation|vulnerab',
-]), re.I)
-
-
 def test_log_is_clean(debian):
+    """No warning or error of the kernel's but those it has under QEMU too."""
     child = boot(debian, append='loglevel=8')
-    text = command(child, 'dmesg -r | grep "^<[0-4]>"; echo end')
+    lines = kernel_log.complaints(child)
     child.sendline('poweroff')
     assert ended(child) == 0
-    lines = [l for l in text.splitlines() if re.match(r'<[0-4]>', l) and not EXPECTED.search(l)]
-    assert not lines, '\n'.join(lines)
+    assert not kernel_log.unexpected(lines)
 
 
 def test_make_run_without_terminal(debian):

@@ -17,9 +17,13 @@ static void on_irq(struct frame *f)
 		apic_write(APIC_EOI, 0);
 }
 
+static volatile u8 pic_isr;
+
 static void on_pic(struct frame *f)
 {
 	got[f->vector]++;
+	outb(0x20, 0x0b); /* OCW3: read the in-service register */
+	pic_isr = inb(0x20);
 	outb(0x20, 0x20);
 }
 
@@ -290,6 +294,7 @@ static void test_pic_pit(void)
 	pit_start(11932);
 	outb(0x21, 0xfe);
 	check(wait_for(0x40, 3, 1000000), "pit-through-pic");
+	check_eq(pic_isr, 1, "pic-in-service");
 	outb(0x21, 0xff);
 	settle();
 	clear_got();
@@ -298,7 +303,7 @@ static void test_pic_pit(void)
 	apic_write(APIC_LVT_LINT0, 1u << 16);
 }
 
-static void test_serial_level(void)
+static void test_serial(void)
 {
 	/* COM1's transmitter-empty interrupt through pin 4. */
 	ioapic_route(4, 0x64);
@@ -309,6 +314,40 @@ static void test_serial_level(void)
 	check_eq(inb(0x3fa) & 0xf, 2, "serial-iir-transmitter-empty");
 	outb(0x3f9, 0);
 	ioapic_route(4, 1u << 16);
+}
+
+/* A level that stays is delivered again after each EOI. */
+static volatile u32 level_entry;
+
+static void on_level(struct frame *f)
+{
+	got[f->vector]++;
+	level_entry = ioapic_read(0x10 + 2 * 4);
+	if (got[f->vector] == 3)
+		inb(0x3fa); /* reading IIR clears the transmitter's interrupt */
+	apic_write(APIC_EOI, 0);
+}
+
+static void test_level(void)
+{
+	u32 after;
+
+	trap_set_hook(0x66, on_level);
+	clear_got();
+	outb(0x3f9, 0);
+	ioapic_route(4, 0x66 | 1u << 15);
+	outb(0x3fc, 0x0b);
+	outb(0x3f9, 2);
+	wait_for(0x66, 3, 200000);
+	settle();
+	wait_for(0x66, 4, 5000);
+	after = ioapic_read(0x10 + 2 * 4); /* before printing uses COM1 again */
+	outb(0x3f9, 0);
+	ioapic_route(4, 1u << 16);
+	check_eq(got[0x66], 3, "ioapic-level-repeats-until-cleared");
+	check(level_entry & 1u << 14, "ioapic-remote-irr-in-service");
+	check(!(after & 1u << 14), "ioapic-remote-irr-after-eoi");
+	trap_set_hook(0x66, on_irq);
 }
 
 static void test_disable(void)
@@ -367,6 +406,7 @@ void test_main(void)
 	test_hlt();
 	test_ioapic_pit();
 	test_pic_pit();
-	test_serial_level();
+	test_serial();
+	test_level();
 	test_x2apic();
 }

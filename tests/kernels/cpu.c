@@ -639,6 +639,37 @@ static void test_sysenter(void)
 	check_eq(user_saw[1], SEL_SYSENTER + 40 + 3, "sysexit-ss");
 }
 
+static u64 pair[4] __attribute__((aligned(16)));
+
+static void test_cmpxchg(void)
+{
+	u64 low = 1, high = 2;
+
+	pair[0] = 5;
+	pair[1] = 6;
+	TRY("cmpxchg16b %2", "+a"(low), "+d"(high), "+m"(pair[0])
+	    : "b"(7ul), "c"(8ul) : "cc", "memory");
+	check(trap_last.count == 0 && low == 5 && high == 6 && pair[0] == 5,
+	      "cmpxchg16b-not-equal");
+	TRY("lock cmpxchg16b %2", "+a"(low), "+d"(high), "+m"(pair[0])
+	    : "b"(7ul), "c"(8ul) : "cc", "memory");
+	check(pair[0] == 7 && pair[1] == 8, "cmpxchg16b-equal");
+	TRY("cmpxchg16b %2", "+a"(low), "+d"(high), "+m"(pair[1])
+	    : "b"(7ul), "c"(8ul) : "cc", "memory");
+	check_fault(GP, 0, "gp-cmpxchg16b-unaligned");
+	TRY(".byte 0x0f, 0xc7, 0xc8", : : "memory");
+	check_fault(UD, 0, "ud-cmpxchg8b-register");
+	TRY(".byte 0xf0, 0x0f, 0xc7, 0xc8", : : "memory");
+	check_fault(UD, 0, "ud-lock-cmpxchg8b-register");
+	/* fifteen bytes are the most an instruction may have */
+	TRY(".byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,"
+	    "0x66,0x66,0x90", : : "memory");
+	check_no_trap("insn-of-15-bytes");
+	TRY(".byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,"
+	    "0x66,0x66,0x66,0x90", : : "memory");
+	check_fault(GP, 0, "gp-insn-of-16-bytes");
+}
+
 /* --- IRET --- */
 
 static void test_iret(void)
@@ -720,6 +751,7 @@ void test_main(void)
 	test_alignment();
 	test_syscall();
 	test_sysenter();
+	test_cmpxchg();
 	test_iret();
 	test_int_frame();
 }

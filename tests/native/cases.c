@@ -248,6 +248,11 @@ static void prepare_string(struct native_case *t)
 		gpr[REG_RCX] = chance(4) ? 0 : native_random() & 31;
 	if (chance(2))
 		t->in.rflags |= FL_DF;
+	if (t->insn.addrsize == 4 && t->mode == X86_MODE_64) { /* must not matter */
+		gpr[REG_RSI] |= (u64)native_random() << 32;
+		gpr[REG_RDI] |= (u64)native_random() << 32;
+		gpr[REG_RCX] |= (u64)native_random() << 32;
+	}
 	if (chance(2)) { /* so that comparisons go on for a while */
 		memset(t->mem + 0x280, 0x11, 0x800);
 		gpr[REG_RAX] = chance(2) ? 0x1111111111111111 : gpr[REG_RAX];
@@ -440,10 +445,29 @@ static void prepare_0f(struct native_case *t)
 	}
 }
 
+/*
+ * Is #AC well defined? For 16-byte operands it depends on the processor, and of
+ * MOVSXD r16 the operand's size does; of a far return's frame, what is read first.
+ */
+static bool alignment_defined(const struct native_case *t)
+{
+	unsigned op = t->insn.key & 0xff;
+
+	switch (t->insn.key >> 8) {
+	case X86_MAP_1: return op != 0x63 && (op < 0xca || op > 0xcf);
+	case X86_MAP_0F:
+		return op < 0x10 || (op >= 0x40 && op < 0x50) ||
+		       (op >= 0x80 && op <= 0xc1 && op != 0xae) || op == 0xc3;
+	default: return t->insn.flags & X86_I_VEX;
+	}
+}
+
 static void prepare(struct native_case *t)
 {
 	unsigned map = t->insn.key >> 8, op = t->insn.key & 0xff;
 
+	if (chance(16) && alignment_defined(t))
+		t->in.rflags |= FL_AC;
 	if (map == X86_MAP_1)
 		prepare_one_byte(t);
 	else if (map == X86_MAP_0F)
@@ -528,5 +552,6 @@ bool case_build(const struct native_form *f, struct native_case *t)
 	if (x86_decode(&t->insn, t->code, 15, t->mode) || t->insn.len != t->len)
 		return false;
 	x86_bind(&t->insn, t->mode);
+	prelude_build(t);
 	return true;
 }

@@ -39,6 +39,10 @@ native_enter:
 	mov native_img+104(%rip), %r13
 	mov native_img+112(%rip), %r14
 	mov native_img+120(%rip), %r15
+	jmp *native_entry(%rip)
+
+	.globl native_enter_far
+native_enter_far:
 	ljmp *native_far(%rip)
 
 native_exit_taken:
@@ -81,10 +85,12 @@ native_out:
 
 	.data
 	.balign 64
-	.globl native_img, native_host_rsp, native_far
+	.globl native_img, native_host_rsp, native_far, native_entry
 native_img:
 	.zero 176 + 512
 native_host_rsp:
+	.quad 0
+native_entry: /* the code, or native_enter_far */
 	.quad 0
 native_far: /* m16:32 */
 	.long 0

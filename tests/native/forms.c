@@ -24,6 +24,8 @@ static bool excluded_one_byte(const struct native_form *f)
 		return f->digit >= 4 || f->mode != X86_MODE_64;
 	case 0xca: case 0xcb: case 0xcf:
 		return f->prefix || f->mode != X86_MODE_64;
+	case 0x63: /* MOVSXD r16: memory of 16 bits (SDM), or 32 on AMD */
+		return f->mem && f->prefix && !f->w && f->mode == X86_MODE_64;
 	case 0xff: /* far, through memory; AMD has no 64-bit offsets there */
 		return (f->digit == 3 || f->digit == 5) &&
 		       (!f->mem || f->prefix || f->w || f->mode != X86_MODE_64);
@@ -108,6 +110,20 @@ static bool form_exists(struct native_form *f, unsigned digit)
 	if (f->prefix >= 0xf2 && !f->vex && !takes_rep(f, entry))
 		return false;
 	return !(f->prefix && !f->vex && is_branch(entry, f));
+}
+
+/*
+ * Does the processor read a descriptor table for it? A host that is itself a
+ * paravirtual guest may not let user mode do so.
+ */
+bool form_reads_tables(const struct native_form *f)
+{
+	if (f->mode != X86_MODE_64)
+		return true;
+	if (f->map == X86_MAP_0F)
+		return f->op == 0x00 || f->op == 0x02 || f->op == 0x03;
+	return f->map == X86_MAP_1 && (f->op == 0xca || f->op == 0xcb || f->op == 0xcf ||
+		(f->op == 0xff && (f->digit == 3 || f->digit == 5)));
 }
 
 /* n counts through mode, VEX, prefix, W, operand kind, ModRM digit, opcode, map;

@@ -3,6 +3,7 @@
 #include "native.h"
 
 #include "cpu_fixture.h"
+#include <stdlib.h>
 
 #include <arch/x86/fpu.h>
 
@@ -16,6 +17,7 @@ static void set_mode(struct x86_cpu *c, unsigned mode)
 	fx_long_mode(3);
 	*attr &= ~(SA_L | SA_DB);
 	*attr |= mode == X86_MODE_64 ? SA_L : SA_DB;
+	c->cr0 |= CR0_AM;
 	c->seg[SEG_CS].sel = SEL_CODE;
 	c->seg[SEG_DS].sel = c->seg[SEG_ES].sel = c->seg[SEG_SS].sel = SEL_DATA;
 	c->seg[SEG_FS].sel = c->seg[SEG_GS].sel = 0;
@@ -43,6 +45,7 @@ void interp_init(void)
 	fx_put64(FX_PDPT + 8, 0);
 	map_pages(0x5000, SCRATCH, SCRATCH_SIZE);
 	map_pages(0x6000, CODE, PAGE_SIZE);
+	map_pages(0x5000, CODE - PAGE_SIZE, PAGE_SIZE); /* same 2 MiB as SCRATCH */
 	map_pages(0x7000, GDT, PAGE_SIZE);
 	/* the two descriptors that user code has on a Linux host */
 	fx_put64(GDT + (SEL_DATA & ~7u), 0x00cff3000000ffff);
@@ -56,6 +59,12 @@ static int execute(struct x86_cpu *c, const struct native_case *t)
 	unsigned passes = 0;
 	int r;
 
+	c->rip = CODE - t->prelude_len;
+	for (unsigned n = 0; n < t->prelude_count; n++) {
+		c->rip += t->prelude_insn[n].len;
+		if (t->prelude_insn[n].fn(c, &t->prelude_insn[n]) < 0)
+			abort();
+	}
 	c->rip = CODE;
 	do {
 		c->rip += t->len;
@@ -76,6 +85,7 @@ void interp_run(const struct native_case *t, struct native_regs *out)
 	x86_flags_set(c, t->in.rflags | FL_IF);
 	c->fx = t->in.fx;
 	c->x87_live = 0;
+	x86_update_mode(c); /* AC counts in user mode */
 	x86_fpu_enter(c);
 	r = execute(c, t);
 	x86_fpu_leave(c);

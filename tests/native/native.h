@@ -20,6 +20,7 @@
 #define SEL_CODE 0x33u	     /* selectors of both: 64-bit code, and data */
 #define SEL_DATA 0x2bu
 #define NO_FAULT 0xffu
+#define PRELUDE_MAX 3u
 
 struct native_regs {
 	u64 gpr[16];
@@ -37,6 +38,10 @@ struct native_case {
 	unsigned len;
 	unsigned mode; /* X86_MODE_64, or X86_MODE_32: compatibility mode */
 	struct x86_insn insn;
+	/* up to three instructions before it, which leave flags in every way */
+	u8 prelude[PRELUDE_MAX * 8];
+	unsigned prelude_len, prelude_count;
+	struct x86_insn prelude_insn[PRELUDE_MAX];
 	u64 target; /* address of the memory operand, when there is one */
 	struct native_regs in;
 	u8 mem[SCRATCH_SIZE];
@@ -55,7 +60,7 @@ struct native_form {
 void native_init(void);
 void native_run(const struct native_case *t, struct native_regs *out);
 u8 *native_scratch(void);
-/* Can this host's user mode run 32-bit code? */
+/* Can this host's user mode run 32-bit code? Before a case that does. */
 bool native_has_compat(void);
 
 /* interp.c: by src/arch/x86. */
@@ -66,10 +71,13 @@ u8 *interp_scratch(void);
 /* forms.c: every user-mode instruction form; false when n is past the end.
  * *used says whether number n names a form at all. */
 bool form_get(unsigned n, struct native_form *f, bool *used);
+bool form_reads_tables(const struct native_form *f);
 /* cases.c: a random case of the form, from the generator's state. */
 bool case_build(const struct native_form *f, struct native_case *t);
 u32 native_random(void);
 void native_seed(u64 seed);
+/* prelude.c: gives t its prelude, or none. After case_build's other work. */
+void prelude_build(struct native_case *t);
 /* undefined.c: the status flags the instruction leaves undefined. */
 u64 undefined_flags(const struct native_case *t);
 

@@ -18,6 +18,7 @@
 #define USER_CS32 0x23 /* Linux's selector */
 #define LDT_CS32 0x07  /* ours: entry 0 of the LDT */
 #define TRAMPOLINE 0x800u
+#define POINTERS 0x900u /* native_exit, native_exit_taken */
 
 extern struct native_regs native_img;
 extern u64 native_host_rsp;
@@ -25,7 +26,9 @@ extern struct {
 	u32 offset;
 	u16 selector;
 } __attribute__((packed)) native_far;
+extern u64 native_entry;
 void native_enter(void);
+void native_enter_far(void);
 void native_exit(void);
 void native_exit_taken(void);
 void native_out(void);
@@ -79,14 +82,14 @@ static void map_fixed(u8 *at, size_t size, int prot)
 	}
 }
 
-/* At p: JMP [RIP+0] to f, from 64-bit code. Returns its length. */
-static unsigned put_jump(u8 *p, void (*f)(void))
+/* At p: JMP [RIP+x] through pointer number which (aligned, so that EFLAGS.AC is
+ * no trouble), from 64-bit code. */
+static void put_jump(u8 *p, unsigned which)
 {
-	static const u8 jump[6] = { 0xff, 0x25 };
+	u8 *pointer = code + POINTERS + which * 8;
 
-	memcpy(p, jump, 6);
-	put_le64(p + 6, (u64)(uintptr_t)f);
-	return 14;
+	put_le16(p, 0x25ff);
+	put_le32(p + 2, (u32)(pointer - (p + 6)));
 }
 
 /* The way out of the code under test: from compatibility mode through a far
@@ -94,7 +97,7 @@ static unsigned put_jump(u8 *p, void (*f)(void))
 static void put_exit(u8 *p, const struct native_case *t, unsigned which)
 {
 	if (t->mode == X86_MODE_64) {
-		put_jump(p, which ? native_exit_taken : native_exit);
+		put_jump(p, which);
 		return;
 	}
 	p[0] = 0xea;
@@ -127,6 +130,7 @@ static u16 find_code32(void)
 
 bool native_has_compat(void)
 {
+	code32 = find_code32();
 	return code32 != 0;
 }
 
@@ -139,10 +143,11 @@ void native_init(void)
 	u16 flat = SEL_DATA;
 
 	map_fixed(scratch, SCRATCH_SIZE, PROT_READ | PROT_WRITE);
-	map_fixed(code, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
-	put_jump(code + TRAMPOLINE, native_exit);
-	put_jump(code + TRAMPOLINE + 16, native_exit_taken);
-	code32 = find_code32();
+	map_fixed(code - PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
+	put_le64(code + POINTERS, (u64)(uintptr_t)native_exit);
+	put_le64(code + POINTERS + 8, (u64)(uintptr_t)native_exit_taken);
+	put_jump(code + TRAMPOLINE, 0);
+	put_jump(code + TRAMPOLINE + 16, 1);
 	sigaltstack(&stack, NULL);
 	for (size_t n = 0; n < ARRAY_SIZE(signals); n++)
 		sigaction(signals[n], &sa, NULL);
@@ -153,6 +158,7 @@ void native_init(void)
 void native_run(const struct native_case *t, struct native_regs *out)
 {
 	memcpy(scratch, t->mem, SCRATCH_SIZE);
+	memcpy(code - t->prelude_len, t->prelude, t->prelude_len);
 	memcpy(code, t->code, t->len);
 	put_exit(code + t->len, t, 0);
 	put_exit(code + t->len + CODE_TAKEN, t, 1);
@@ -160,7 +166,8 @@ void native_run(const struct native_case *t, struct native_regs *out)
 	native_img.taken = 0;
 	native_img.fault = NO_FAULT;
 	native_far.offset = CODE;
-	native_far.selector = t->mode == X86_MODE_64 ? SEL_CODE : code32;
+	native_far.selector = code32;
+	native_entry = t->mode == X86_MODE_64 ? CODE - t->prelude_len : (u64)(uintptr_t)native_enter_far;
 	active = true;
 	native_enter();
 	active = false;

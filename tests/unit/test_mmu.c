@@ -291,6 +291,30 @@ static void test_rmw_across_pages(void **state)
 	expect_pf(x86_rmw_open(&fx.cpu, SEG_DS, 0x13000, 4, &m), 0x13000, PF_P | PF_W);
 }
 
+static void test_cas16_on_a_device_and_rom(void **state)
+{
+	u64 seen[2] = { 1, 1 }, want[2] = { 3, 4 };
+	struct x86_rmw m;
+	bool done;
+
+	(void)state;
+	fx.mmio_value = 7;
+	assert_int_equal(x86_rmw_open(&fx.cpu, SEG_DS, 0x40000000, 16, &m), X86_OK);
+	assert_int_equal(x86_rmw_cas16(&fx.cpu, &m, seen, want, &done), X86_OK);
+	assert_false(done);
+	assert_int_equal(seen[1], 7);
+	assert_int_equal(x86_rmw_cas16(&fx.cpu, &m, seen, want, &done), X86_OK);
+	assert_true(done);
+	assert_int_equal(fx.mmio_addr, 0x40000008);
+	assert_int_equal(fx.mmio_value, 4);
+	fx.rom_page[0x60] = true;
+	seen[0] = seen[1] = 0;
+	assert_int_equal(x86_rmw_open(&fx.cpu, SEG_DS, 0x60000, 16, &m), X86_OK);
+	assert_int_equal(x86_rmw_cas16(&fx.cpu, &m, seen, want, &done), X86_OK);
+	assert_true(done);
+	assert_int_equal(fx_get64(0x60000), 0);
+}
+
 /* --- 32-bit and PAE ------------------------------------------------------------ */
 
 static void legacy(u64 cr4)
@@ -384,7 +408,7 @@ int main(void)
 		FX_TEST(test_global_pages_survive), FX_TEST(test_pcids_keep_their_entries),
 		FX_TEST(test_asids_run_out),	    FX_TEST(test_device_access),
 		FX_TEST(test_code_pages_are_noticed), FX_TEST(test_rom_ignores_stores),
-		FX_TEST(test_rmw_across_pages),	    FX_TEST(test_32bit_paging),
+		FX_TEST(test_rmw_across_pages), FX_TEST(test_cas16_on_a_device_and_rom),	    FX_TEST(test_32bit_paging),
 		FX_TEST(test_pae_paging),	    FX_TEST(test_segment_limits),
 	};
 

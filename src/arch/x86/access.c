@@ -184,12 +184,27 @@ static bool alignment_checked(const struct x86_cpu *c)
 	return c->cpl == 3 && (c->cr0 & CR0_AM) && (c->rflags & FL_AC);
 }
 
+/*
+ * What an operand of size bytes is aligned to: SDM vol. 3A table 6-7. Extended
+ * reals 8, far pointers and FNSTENV, FNSAVE images their words; larger ones are
+ * SSE's and checked, or not, by their handlers.
+ */
+static unsigned operand_alignment(unsigned size)
+{
+	switch (size) {
+	case 6: case 28: case 108: return 4;
+	case 10: return 8;
+	case 14: case 94: return 2;
+	default: return size <= 8 ? size : 1;
+	}
+}
+
 int x86_seg_linear(struct x86_cpu *c, unsigned seg, u64 offset, unsigned size,
 		   enum x86_access access, u64 *lin)
 {
 	int r = seg_check(c, seg, offset, size, access, lin);
 
-	if (!r && alignment_checked(c) && size <= 8 && (*lin & (size - 1))) {
+	if (!r && unlikely(alignment_checked(c)) && (*lin & (operand_alignment(size) - 1))) {
 		r = canonical_check(c, seg, *lin, size);
 		return r ? r : x86_fault_code(c, EXC_AC, 0);
 	}
@@ -260,7 +275,7 @@ static int bytes_open(struct x86_cpu *c, unsigned seg, u64 offset, unsigned size
 		      enum x86_access access, struct span *s)
 {
 	u64 lin;
-	int r = seg_check(c, seg, offset, size, access, &lin);
+	int r = x86_seg_linear(c, seg, offset, size, access, &lin);
 
 	if (!r)
 		r = canonical_check(c, seg, lin, size);
@@ -293,7 +308,7 @@ int x86_probe(struct x86_cpu *c, unsigned seg, u64 offset, unsigned size,
 {
 	struct span s;
 	u64 lin;
-	int r = seg_check(c, seg, offset, size, access, &lin);
+	int r = x86_seg_linear(c, seg, offset, size, access, &lin);
 
 	if (!r)
 		r = canonical_check(c, seg, lin, size);

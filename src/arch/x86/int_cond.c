@@ -3,18 +3,23 @@
 #include "int.h"
 
 /* In 64-bit mode the displacement is all: no limit, no size to cut to. */
+/* A taken one leaves the block, which goes on behind it otherwise. */
 INLINE int jcc64(struct x86_cpu *c, const struct x86_insn *i, bool taken)
 {
-	if (taken)
-		c->rip += i->imm;
-	return X86_OK;
+	if (!taken)
+		return X86_OK;
+	c->rip += i->imm;
+	return X86_BREAK;
 }
 
 INLINE int jcc(struct x86_cpu *c, const struct x86_insn *i, bool taken)
 {
+	int r;
+
 	if (!taken)
 		return X86_OK;
-	return x86_near_jump(c, (c->rip + i->imm) & bits_mask(i->opsize * 8u));
+	r = x86_near_jump(c, (c->rip + i->imm) & bits_mask(i->opsize * 8u));
+	return r ? r : X86_BREAK;
 }
 
 /* The load happens, and a 32-bit register is zero-extended, either way. */

@@ -12,7 +12,7 @@ struct walk_result {
 	bool user, write, exec; /* rights of the mapping, all levels combined */
 	bool global;
 	bool dirty; /* the leaf's D bit is set */
-	bool large; /* the leaf maps more than 4 KiB */
+	u8 size_shift; /* log2 of what the leaf maps: 12, 21, 22, 30 */
 };
 
 /* Who asks: decides which rights count. */

@@ -45,6 +45,12 @@ int x86_rmw_open_slow(struct x86_cpu *c, unsigned seg, u64 lin, unsigned size,
 	return X86_OK;
 }
 
+/* A device sees the operand whole when it can: 8, 4 or 2 bytes. */
+static unsigned device_step(unsigned left)
+{
+	return left >= 8 ? 8 : left == 4 || left == 2 ? left : 1;
+}
+
 static int part_read(struct x86_cpu *c, struct x86_rmw *m, unsigned n, u8 *dst,
 		     unsigned size)
 {
@@ -53,7 +59,7 @@ static int part_read(struct x86_cpu *c, struct x86_rmw *m, unsigned n, u8 *dst,
 		return X86_OK;
 	}
 	for (unsigned i = 0; i < size;) {
-		unsigned step = size - i == 8 || size - i == 4 || size - i == 2 ? size - i : 1;
+		unsigned step = device_step(size - i);
 		u64 v = 0;
 		int r = c->env->mmio_read(c, gpa_add(m->gpa[n], i), step, &v);
 
@@ -76,7 +82,7 @@ static int part_write(struct x86_cpu *c, struct x86_rmw *m, unsigned n, const u8
 		return X86_OK;
 	}
 	for (unsigned i = 0; i < size;) {
-		unsigned step = size - i == 8 || size - i == 4 || size - i == 2 ? size - i : 1;
+		unsigned step = device_step(size - i);
 		u64 v = 0;
 
 		memcpy(&v, src + i, step);
@@ -182,23 +188,47 @@ int x86_rmw_cas(struct x86_cpu *c, struct x86_rmw *m, u64 *seen, u64 want, bool 
 	return r;
 }
 
-int x86_rmw_cas16(struct x86_cpu *c, struct x86_rmw *m, u64 seen[2], const u64 want[2],
-		  bool *done)
+static bool host_cas16(void *p, u64 seen[2], const u64 want[2])
 {
 	bool ok;
 
-	if (!m->ptr) { /* aligned, so one page: read-only memory or a device */
-		c->error = "CMPXCHG16B on memory that is not RAM";
-		return X86_ERROR;
-	}
 	__asm__ volatile("lock cmpxchg16b %1"
-			 : "=@ccz"(ok), "+m"(*(volatile unsigned __int128 *)(void *)m->ptr),
+			 : "=@ccz"(ok), "+m"(*(volatile unsigned __int128 *)p),
 			   "+a"(seen[0]), "+d"(seen[1])
 			 : "b"(want[0]), "c"(want[1])
 			 : "memory");
-	*done = ok;
-	if (!ok || !m->code)
-		return X86_OK;
-	code_written(c, m);
-	return X86_BREAK;
+	return ok;
+}
+
+/* On read-only memory or a device; an aligned operand is never on two pages. */
+static int slow_cas16(struct x86_cpu *c, struct x86_rmw *m, u64 seen[2],
+		      const u64 want[2], bool *done)
+{
+	u64 now[2];
+	int r = part_read(c, m, 0, (u8 *)now, 16);
+
+	if (r < 0)
+		return r;
+	*done = now[0] == seen[0] && now[1] == seen[1];
+	seen[0] = now[0];
+	seen[1] = now[1];
+	return *done ? part_write(c, m, 0, (const u8 *)want, 16) : X86_OK;
+}
+
+int x86_rmw_cas16(struct x86_cpu *c, struct x86_rmw *m, u64 seen[2], const u64 want[2],
+		  bool *done)
+{
+	int r;
+
+	if (m->ptr) {
+		*done = host_cas16(m->ptr, seen, want);
+		if (!*done || !m->code)
+			return X86_OK;
+		code_written(c, m);
+		return X86_BREAK;
+	}
+	c->env->bus_lock(c, true);
+	r = slow_cas16(c, m, seen, want, done);
+	c->env->bus_lock(c, false);
+	return r;
 }

@@ -10,6 +10,49 @@
 #define ASID_FIRST 1
 #define ASID_END 0xfff /* never a valid asid: X86_TLB_NONE ends in it */
 
+/* --- where large pages are ---------------------------------------------------
+ *
+ * A large page is cached in 4 KiB pieces, in any number of slots, and INVLPG of any
+ * of its addresses drops them all. Two filters say where there may be pieces; they
+ * only ever err on the side of flushing.
+ */
+
+static unsigned region_bit(u64 region)
+{
+	return (unsigned)(region * 0x9e3779b97f4a7c15u >> 54); /* 10 bits */
+}
+
+static void filter_set(u64 filter[16], u64 region)
+{
+	filter[region_bit(region) >> 6] |= BIT(region_bit(region) & 63);
+}
+
+static bool filter_test(const u64 filter[16], u64 region)
+{
+	return filter[region_bit(region) >> 6] >> (region_bit(region) & 63) & 1;
+}
+
+static void large_note(struct x86_cpu *c, u64 lin, unsigned size_shift)
+{
+	if (size_shift == 21)
+		filter_set(c->large_2m, lin >> 21);
+	else if (size_shift > 21)
+		filter_set(c->large_1g, lin >> 30);
+}
+
+static bool large_maybe(const struct x86_cpu *c, u64 lin)
+{
+	return filter_test(c->large_2m, lin >> 21) || filter_test(c->large_1g, lin >> 30);
+}
+
+static void large_forget(struct x86_cpu *c)
+{
+	memset(c->large_2m, 0, sizeof c->large_2m);
+	memset(c->large_1g, 0, sizeof c->large_1g);
+}
+
+/* --- address space numbers ---------------------------------------------------- */
+
 static void tlb_wipe(struct x86_cpu *c)
 {
 	for (unsigned t = 0; t < X86_TLB_TABLES; t++) {
@@ -18,7 +61,7 @@ static void tlb_wipe(struct x86_cpu *c)
 	}
 	memset(c->pcid_asid, 0, sizeof(u16) * 4096);
 	c->next_asid = ASID_FIRST;
-	c->large_pages = 0;
+	large_forget(c);
 }
 
 static u16 current_pcid(const struct x86_cpu *c)
@@ -40,7 +83,7 @@ void x86_tlb_flush_all(struct x86_cpu *c)
 {
 	c->global_gen++;
 	memset(c->pcid_asid, 0, sizeof(u16) * 4096);
-	c->large_pages = 0;
+	large_forget(c);
 	tlb_new_asid(c);
 }
 
@@ -78,8 +121,7 @@ void x86_tlb_flush_page(struct x86_cpu *c, u64 lin)
 {
 	unsigned slot = (lin >> PAGE_SHIFT) & (X86_TLB_SIZE - 1);
 
-	/* A large page is cached in 4 KiB pieces, in any number of slots. */
-	if (c->large_pages) {
+	if (large_maybe(c, lin)) {
 		x86_tlb_flush_all(c);
 		return;
 	}
@@ -141,8 +183,7 @@ static void tlb_fill(struct x86_cpu *c, const struct walk_query *q,
 	e->tag[X86_EXEC] = exec ? tag : X86_TLB_NONE;
 	e->addend = (u64)(uintptr_t)p->host - page;
 	*cold = (struct x86_tlb_cold){ page, w->page.v, c->global_gen, w->global, 1 };
-	if (w->large)
-		c->large_pages = 1;
+	large_note(c, q->lin, w->size_shift);
 }
 
 /* A global page cached under another address space is still good. */

@@ -120,7 +120,7 @@ static int walk_leaf(const struct walk *w, void *host, u64 entry, u64 size)
 	r->page = gpa((frame | (w->q->lin & (size - 1))) & PAGE_MASK);
 	r->global = (entry & PTE_G) && (w->c->cr4 & CR4_PGE);
 	r->dirty = (entry | bits) & PTE_D;
-	r->large = size > PAGE_SIZE;
+	r->size_shift = (u8)__builtin_ctzll(size);
 	return X86_OK;
 }
 

@@ -89,6 +89,30 @@ static struct block *block_alloc(struct soft_vcpu *s)
 	return (struct block *)(void *)(s->arena + s->arena_used);
 }
 
+/* Jcc: leaves the block only when taken. */
+static bool is_conditional(const struct x86_insn *i)
+{
+	return (i->key & ~0xfu) == X86_KEY(X86_MAP_1, 0x70) ||
+	       (i->key & ~0xfu) == X86_KEY(X86_MAP_0F, 0x80);
+}
+
+/*
+ * A near branch: changes RIP (and the stack) and nothing that decides which block
+ * comes next at an address.
+ */
+static bool is_near_branch(const struct x86_insn *i)
+{
+	switch (i->key) {
+	case 0xc2: case 0xc3: case 0xe0: case 0xe1: case 0xe2: case 0xe3:
+	case 0xe8: case 0xe9: case 0xeb:
+		return true;
+	case 0xff:
+		return (i->modrm & 0x38) == 0x10 || (i->modrm & 0x38) == 0x20;
+	default:
+		return is_conditional(i);
+	}
+}
+
 /* Fills b from the page's bytes. False when not even one instruction fits. */
 static bool block_decode(struct soft_vcpu *s, struct block *b, const u8 *host)
 {
@@ -109,7 +133,8 @@ static bool block_decode(struct soft_vcpu *s, struct block *b, const u8 *host)
 			break;
 		b->bytes = (u16)(b->bytes + insn->len);
 		b->count++;
-		if (insn->flags & X86_I_END)
+		b->plain = !(insn->flags & X86_I_END) || is_near_branch(insn);
+		if ((insn->flags & X86_I_END) && !is_conditional(insn))
 			break;
 	}
 	return b->count != 0;

@@ -48,7 +48,9 @@ static int settle(struct soft_vcpu *s, int status, unsigned insn_len)
 	}
 }
 
-static int run_block(struct soft_vcpu *s, const struct block *b)
+/* The block's instructions, until one says otherwise: its status. */
+static inline int run_block(struct soft_vcpu *s, const struct block *b,
+			    const struct x86_insn **last)
 {
 	struct x86_cpu *c = &s->cpu;
 	const struct x86_insn *i = b->insns, *end = i + b->count;
@@ -62,7 +64,31 @@ static int run_block(struct soft_vcpu *s, const struct block *b)
 		i++;
 	} while (likely(!r) && i < end);
 	s->instructions += (u64)(i - b->insns);
-	return likely(!r) ? X86_OK : settle(s, r, i[-1].len);
+	*last = i - 1;
+	return r;
+}
+
+/*
+ * From block b on along near branches. Those change nothing that needs_step or
+ * soft_jump_key looks at, so neither is asked in between. Ends at a block that is
+ * not known, an instruction of another kind, a status, or attention.
+ */
+static int run_plain(struct soft_vcpu *s, struct block *b)
+{
+	u64 key = soft_jump_key(&s->cpu);
+
+	for (;;) {
+		const struct x86_insn *last;
+		int r = run_block(s, b, &last);
+
+		if (unlikely(r & ~X86_BREAK))
+			return settle(s, r, last->len);
+		if (!b->plain || __atomic_load_n(&s->cpu.attention, __ATOMIC_RELAXED))
+			return X86_OK;
+		b = soft_block_hit(s, key);
+		if (unlikely(!b))
+			return X86_OK;
+	}
 }
 
 /* STI and MOV SS shield one instruction: 2 when just set, 1 while it runs. */
@@ -168,11 +194,11 @@ static int run_loop(struct soft_vcpu *s, struct exit *x)
 		if (unlikely(needs_step(c))) {
 			r = run_step(s);
 		} else {
-			b = soft_block_hit(s);
+			b = soft_block_hit(s, soft_jump_key(c));
 			if (unlikely(!b))
 				b = soft_block_find(s, &r);
 			if (likely(b))
-				r = run_block(s, b);
+				r = run_plain(s, b);
 			else
 				r = r ? settle(s, r, 0) : run_step(s);
 		}

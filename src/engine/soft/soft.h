@@ -46,6 +46,7 @@ struct block {
 	u16 bytes;
 	u8 mode;
 	u8 count;
+	bool plain; /* ends in a near branch or runs on: see run_plain */
 	struct x86_insn insns[];
 };
 
@@ -136,14 +137,15 @@ static inline bool soft_block_within_segment(const struct x86_cpu *c,
 	       c->rip + b->bytes - 1u <= c->seg[SEG_CS].limit;
 }
 
-/* The block at the CPU's current instruction when it was there before, or NULL. */
-static inline struct block *soft_block_hit(struct soft_vcpu *s)
+/* The block at the CPU's current instruction when it was there before, or NULL.
+ * key: soft_jump_key now. */
+static inline struct block *soft_block_hit(struct soft_vcpu *s, u64 key)
 {
 	struct x86_cpu *c = &s->cpu;
 	u64 lin = soft_code_lin(c);
 	const struct jump_entry *e = soft_jump_entry(s, lin);
 
-	if (likely(e->lin == lin && e->key == soft_jump_key(c) && e->block) &&
+	if (likely(e->lin == lin && e->key == key) &&
 	    likely(soft_block_fresh(e->block) && soft_block_within_segment(c, e->block)))
 		return e->block;
 	return NULL;

@@ -113,10 +113,12 @@ struct x86_cpu {
 	u32 global_gen;
 	u16 next_asid;
 	u8 tlb_index; /* enum x86_tlb_index, by CPL, SMAP and AC */
-	u8 large_pages; /* a large page is cached: INVLPG must flush all */
 	struct x86_tlb_entry *tlb_table[X86_TLB_TABLES]; /* X86_TLB_SIZE each */
 	struct x86_tlb_cold *tlb_cold[X86_TLB_TABLES];
 	struct x86_tlb_entry *tlb_empty; /* X86_TLB_SIZE that never match */
+	/* Where pieces of large pages may be cached: bits by hash of the 2 MiB
+	 * region, and of the 1 GiB region for still larger ones. */
+	u64 large_2m[16], large_1g[16];
 	u16 *pcid_asid; /* [4096]: asid of each PCID, 0 for none */
 	u64 pdpte[4];	/* PAE paging's page-directory-pointer registers */
 	u64 flushes;	/* TLB flush or mode change count: keys address caches */
