@@ -40,6 +40,7 @@ enum vcpu_event {
 	VCPU_EVENT_INIT = 2,
 	VCPU_EVENT_SIPI = 4,
 	VCPU_EVENT_IRQ = 8, /* look at the interrupt controller */
+	VCPU_EVENT_WAKE = 16, /* go on from a wait for SIPI as the state is */
 };
 
 enum vm_stop {

@@ -116,6 +116,8 @@ static int vcpu_take_events(struct vcpu *v)
 		r = vcpu_reset_init(v);
 	if (!r && (events & VCPU_EVENT_SIPI))
 		r = vcpu_start_sipi(v);
+	if (!r && (events & VCPU_EVENT_WAKE) && v->state == VCPU_WAIT_SIPI)
+		v->state = VCPU_RUNNING;
 	if (!r && (events & VCPU_EVENT_NMI))
 		vcpu_take_nmi(v);
 	return r;

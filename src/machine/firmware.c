@@ -149,6 +149,28 @@ void firmware_cpu_state(const struct machine *m, struct x86_state *st)
 	mtrr->mask[0] = (bits_mask(phys_bits) & ~(HIGH_RAM_BASE - LOW_RAM_MAX - 1)) | BIT(11);
 }
 
+/* The guest may have written anything to its tables: 0 when they lead nowhere. */
+static u32 read32(const struct machine *m, u64 addr)
+{
+	u8 le[4];
+
+	return guest_mem_read(m->vm, gpa(addr), le, sizeof le) ? 0 : get_le32(le);
+}
+
+/* RSDP, RSDT, its first table (the FADT), FACS, and there the waking vector:
+ * ACPI 6.5, 5.2.10. */
+void firmware_waking_state(const struct machine *m, struct x86_state *st)
+{
+	u32 rsdt = read32(m, m->rsdp + 16u);
+	u32 fadt = read32(m, rsdt + 36ull);
+	u32 facs = read32(m, fadt + 36ull);
+	u32 vector = read32(m, facs + 12ull);
+
+	st->seg[SEG_CS].sel = (u16)(vector >> 4);
+	st->seg[SEG_CS].base = (vector >> 4 & 0xffff) << 4;
+	st->rip = vector & 15;
+}
+
 /*
  * The 8259 pair at vectors 08h and 70h, all masked but for the cascade and line
  * 11, where PCs route PCI. (The timer, which a BIOS would leave ticking, is off.)
