@@ -30,6 +30,7 @@ static void test_msrs(void)
 	u32 a, d;
 
 	check_keeps(0x1a0, 0x400c50809 | (misc & 0x1880), "misc-enable");
+	check_keeps(0x1a0, 0x400c51889, "misc-enable-read-only-bits");
 	check_keeps(0x277, 0x07070707, "pat");
 	check_keeps(MSR_SFMASK, 0xffffffff, "sfmask");
 	check_keeps(MSR_CSTAR, 0x123456789abc, "cstar");

@@ -27,10 +27,12 @@ enum {
 #define MC_BANKS 4u
 #define MCG_CAP_VALUE (MC_BANKS | BIT(8) /* MCG_CTL */)
 #define MTRR_CAP_VALUE (8 | BIT(8) /* fixed */ | BIT(10) /* WC */)
-/* Fast strings, thermal control, SpeedStep, MONITOR, xTPR: kept, no effect. */
+/* Fast strings, thermal control, what is said of counters, BTS and PEBS, SpeedStep,
+ * MONITOR, xTPR: kept, no effect. */
 #define MISC_ENABLE_WRITABLE                                                             \
-	(BIT(0) | BIT(3) | BIT(16) | BIT(18) | MISC_ENABLE_LIMIT_CPUID | BIT(23) |      \
-	 MISC_ENABLE_XD_DISABLE)
+	(BIT(0) | BIT(3) | BIT(7) | BIT(11) | BIT(12) | BIT(16) | BIT(18) |             \
+	 MISC_ENABLE_LIMIT_CPUID | BIT(23) | MISC_ENABLE_XD_DISABLE)
+
 /*
  * An interpreter has none of the flaws that these bits deny: RDCL, IBRS_ALL,
  * SKIP_L1DFL, SSB, MDS, PSCHANGE_MC, TAA, SBDR_SSDP, FBSDP, PSDP, BHI,
