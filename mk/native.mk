@@ -6,12 +6,10 @@ NATIVE_CASES ?= 500
 
 $(NATIVE_OBJ): build/obj/native/%.o: % mk/native.mk
 	@mkdir -p $(@D)
-	$(call say,CC,$<)
 	$(Q)$(CC) $(TEST_CFLAGS) -O2 -MMD -MP -c $< -o $@
 
 build/native/native: $(NATIVE_OBJ) build/obj/release/libtrivet.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)
 	$(Q)$(CC) -pie -o $@ $^ -lcmocka -pthread
 
 -include $(NATIVE_OBJ:.o=.d)

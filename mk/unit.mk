@@ -11,18 +11,25 @@ FUZZ_SECONDS ?= 10
 TEST_CFLAGS := $(filter-out -Wmissing-prototypes,$(BASE_CFLAGS)) -Itests/unit -D_GNU_SOURCE
 libs_of = $(shell sed -n 's,^// LIBS: ,,p' $(1))
 
-build/unit/%: tests/unit/%.c tests/unit/fake_platform.c build/obj/asan/libtrivet.a
+# One compilation each, so that every source's headers are known to make.
+.SECONDARY: build/obj/asan/fake_platform.o build/obj/fuzz/fake_platform.o
+build/obj/%/fake_platform.o: tests/unit/fake_platform.c tests/unit/fake_platform.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(VARIANT_$*_CC) $(TEST_CFLAGS) $(VARIANT_$*_FLAGS) -c $< -o $@
+
+build/unit/%: tests/unit/%.c build/obj/asan/fake_platform.o build/obj/asan/libtrivet.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.a,$^) \
+	$(Q)$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %fake_platform.o %.a,$^) \
 		-lcmocka -pthread $(call libs_of,$<)
 -include $(UNIT_BIN:=.d)
 
-build/fuzz/%: tests/fuzz/%.c tests/unit/fake_platform.c build/obj/fuzz/libtrivet.a
+build/fuzz/%: tests/fuzz/%.c build/obj/fuzz/fake_platform.o build/obj/fuzz/libtrivet.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(TEST_CFLAGS) $(VARIANT_fuzz_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ \
-		$(filter %.c %.a,$^) -pthread $(call libs_of,$<)
+		$(filter %.c %fake_platform.o %.a,$^) -pthread $(call libs_of,$<)
 -include $(FUZZ_BIN:=.d)
 
 .PHONY: unit fuzz

@@ -80,7 +80,7 @@ static int read_fd(struct blob *blob, int fd, const char *what, u64 max_size,
 				 strerror(errno));
 	fault = kind_fault(&st, max_size);
 	if (fault)
-		return error_set(err, -EINVAL, "%s: %s %s; expected a %s file", what,
+		return error_set(err, -EINVAL, "%s: %s %s; expected the %s file", what,
 				 blob->name, fault, what);
 	return fill(blob, fd, (size_t)st.st_size, what, err);
 }
@@ -94,7 +94,7 @@ int blob_open(struct blob *blob, const char *what, const char *path, u64 max_siz
 
 	*blob = (struct blob){ .name = path };
 	if (fd < 0)
-		return error_set(err, -errno, "%s: %s: %s; expected a %s file", what,
+		return error_set(err, -errno, "%s: %s: %s; expected the %s file", what,
 				 path, strerror(errno), what);
 	r = read_fd(blob, fd, what, max_size, err);
 	close(fd);
