@@ -241,13 +241,15 @@ static void test_real(void)
 	ivt_set(13, real_ivt_gp);
 	ivt_set(0x60, real_ivt_int60);
 	ivt_set(0x73, real_ivt_line);
-	/* where the test device is: the 8259s' vectors are as firmware left them */
+	/* Where the test device is, and on Trivet: it looks at what firmware left in
+	 * the 8259s, which is another thing on each machine. */
 	outb(0xe0, 0x5a);
-	line_wanted = inb(0xe0) == 0x5a;
+	line_wanted = inb(0xe0) == 0x5a && cpuid(0x40000000, 0).ebx == 0x76697254;
 	*(volatile u32 *)0x7ef0 = line_wanted;
-	outb(0x4d1, 0); /* by edge, whatever PCI wanted */
-	outb(0x21, 0xfb);
-	outb(0xa1, 0xf7);
+	if (line_wanted) {
+		outb(0x21, 0xfb);
+		outb(0xa1, 0xf7);
+	}
 	real_run();
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
