@@ -5,6 +5,7 @@
 #include <trivet/device/acpi_pm.h>
 #include <trivet/device/debug_exit.h>
 #include <trivet/device/fw_cfg.h>
+#include <trivet/device/hypercall.h>
 #include <trivet/device/i8042.h>
 #include <trivet/device/ioapic.h>
 #include <trivet/device/lapic.h>
@@ -76,6 +77,7 @@ static int create_legacy(struct devices *d, struct vm *vm,
 	r = acpi_pm_create(vm, &d->acpi_pm);
 	if (r)
 		return r;
+	rtc_set_alarm_hook(d->rtc, acpi_pm_rtc_alarm, d->acpi_pm);
 	*what = "PCI host bridge";
 	return pci_host_create(vm, &d->pci_host);
 }
@@ -93,6 +95,7 @@ static int create_test_aids(struct devices *d, struct vm *vm,
 	r = fw_cfg_create(vm, c->memory, c->cpus, &d->fw_cfg);
 	if (r || !c->testdev)
 		return r;
+	vm->hypercall = kvm_hypercall;
 	*what = "test device";
 	return testdev_create(vm, testdev_flush, vm, &d->testdev);
 }
@@ -118,14 +121,16 @@ int devices_create(struct devices *d, struct vm *vm,
 	return 0;
 }
 
-void devices_reset(struct devices *d)
+void devices_reset(struct devices *d, bool asleep)
 {
 	/* Sources before controllers, so that no line is left pending. */
 	pci_host_reset(d->pci_host);
-	acpi_pm_reset(d->acpi_pm);
+	if (!asleep)
+		acpi_pm_reset(d->acpi_pm);
 	i8042_reset(d->i8042);
 	serial_reset(d->com1);
-	rtc_reset(d->rtc);
+	if (!asleep)
+		rtc_reset(d->rtc);
 	pit_reset(d->pit);
 	ioapic_reset(d->ioapic);
 	pic_reset(d->pic);

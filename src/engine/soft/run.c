@@ -103,19 +103,22 @@ static int run_step(struct soft_vcpu *s)
 {
 	struct x86_cpu *c = &s->cpu;
 	struct x86_insn insn;
-	bool stepped;
+	bool stepped, after_ss = c->ss_shadow;
+	u64 held = c->held_dr6;
 	int r;
 
 	if (c->irq_shadow == 2)
 		shadow_advance(c);
-	r = c->debug_exec ? x86_debug_before(c) : X86_OK;
+	c->ss_shadow = false;
+	c->held_dr6 = 0;
+	r = c->debug_exec && !after_ss ? x86_debug_before(c) : X86_OK;
 	if (!r)
 		r = soft_decode_one(c, &insn);
 	if (r)
 		return settle(s, r, 0);
 	stepped = (c->rflags & FL_TF) != 0;
 	c->rflags &= ~(u64)FL_RF;
-	c->pending_dr6 = 0;
+	c->pending_dr6 = held;
 	c->rip += insn.len;
 	s->instructions++;
 	r = x86_exec_one(c, &insn);
@@ -146,7 +149,7 @@ static bool attend(struct soft_vcpu *s, struct exit *x)
 		x->reason = EXIT_NONE;
 		return true;
 	}
-	if ((a & ATT_NMI) && !c->nmi_blocked) {
+	if ((a & ATT_NMI) && !c->nmi_blocked && !c->irq_shadow) {
 		__atomic_fetch_and(&c->attention, ~(u32)ATT_NMI, __ATOMIC_SEQ_CST);
 		x->reason = EXIT_NONE;
 		return true;

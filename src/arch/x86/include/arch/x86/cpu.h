@@ -84,6 +84,8 @@ struct x86_env {
 	/* Around a locked access that the host cannot do as one (it lies across
 	 * two pages, or on a device): keeps other vCPUs' such accesses out. */
 	void (*bus_lock)(struct x86_cpu *c, bool on);
+	/* VMCALL, VMMCALL: 0 and *result, or -ENOSYS for #UD; NULL: always #UD */
+	int (*hypercall)(struct x86_cpu *c, u64 number, const u64 args[4], u64 *result);
 };
 
 /* CPU model: what CPUID says and which MSRs exist. See cpuid.h. */
@@ -133,7 +135,9 @@ struct x86_cpu {
 	bool nmi_blocked;
 	bool debug_watch; /* DR7 arms a data or I/O breakpoint */
 	bool debug_exec;  /* DR7 arms an instruction breakpoint */
+	bool ss_shadow;	  /* SS was loaded: no debug trap before the next insn */
 	u64 pending_dr6;  /* data breakpoints hit by this instruction */
+	u64 held_dr6;	  /* those that a load of SS hit: they trap one later */
 
 	struct x86_fault fault; /* filled when a handler returns X86_FAULT */
 	const char *error;	/* X86_ERROR */
