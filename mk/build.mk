@@ -12,6 +12,11 @@ Q := @
 say = @printf '  %-7s %s\n' $(1) $(2)
 endif
 
+# A make within: silent when there is nothing to do, and on every CPU unless the
+# user said how many.
+JOBS ?= $(shell nproc)
+SUBMAKE = $(MAKE) -s --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$(JOBS))
+
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wvla -Werror
 BASE_CFLAGS := -std=gnu11 -g -Iinclude -Isrc/arch/x86/include -fno-strict-aliasing \
 	-fno-common -fPIE -fstack-protector-strong $(WARN)

@@ -2,11 +2,11 @@
 # `make check`: everything that says whether Trivet works, with one count at the
 # end. tools/check.py runs the stages and adds up.
 CHECK_FUZZ_SECONDS ?= 5
-CHECK_JOBS ?= $(shell nproc)
 
 # Tests of the hosted program's own files link those objects.
 VMFILE_OBJ = $(foreach f,vmfile vmfile_scan config args,build/obj/$(1)/src/host/$(f).c.o)
 build/unit/test_vmfile: $(call VMFILE_OBJ,asan)
+build/unit/test_console: $(foreach f,console outq terminal log,build/obj/asan/src/host/$(f).c.o)
 build/fuzz/fuzz_vmfile: $(call VMFILE_OBJ,fuzz)
 
 .PHONY: check check-stages boots
@@ -15,10 +15,11 @@ boots: build/trivet guest-files kernels ## boot tests: Debian's kernel, test ker
 
 check: ## set up, lint, unit tests, short fuzzing, boots
 	@tools/setup.sh build guest test
-	@$(MAKE) --no-print-directory check-stages
+	@+$(SUBMAKE) check-stages
 
 check-stages:
-	@$(MAKE) --no-print-directory -j$(CHECK_JOBS) build/trivet guest-files kernels $(UNIT_BIN) $(FUZZ_BIN) || \
+	@+$(SUBMAKE) build/trivet guest-files kernels $(UNIT_BIN) $(FUZZ_BIN) \
+		$(if $(wildcard mk/native.mk),build/native/native) || \
 		{ echo "check: 0 passed, 1 failed (the build)"; exit 1; }
 	@/usr/bin/python3 tools/check.py --make '$(MAKE)' --fuzz-seconds $(CHECK_FUZZ_SECONDS) \
 		--fuzz '$(FUZZ_BIN)' $(if $(wildcard mk/native.mk),--native)

@@ -20,7 +20,7 @@ build/guest/initrd.gz: tools/guest/mkinitrd.sh tools/guest/init $(GUEST_EXTRA)
 .PHONY: guest guest-files run setup
 guest: ## Debian's kernel and a RAM disk, in build/guest
 	@tools/setup.sh guest
-	@$(MAKE) --no-print-directory guest-files
+	@+$(SUBMAKE) guest-files
 guest-files: build/guest/vmlinuz build/guest/initrd.gz
 
 setup: ## install the Debian packages that are missing
@@ -30,7 +30,7 @@ setup: ## install the Debian packages that are missing
 # nobody could type: the guest then says its version and powers off.
 run: ## set up, build, and run Debian's kernel to its shell
 	@tools/setup.sh build guest
-	@$(MAKE) --no-print-directory build/trivet guest-files
+	@+$(SUBMAKE) build/trivet guest-files
 	@if [ -t 0 ]; then exec build/trivet run tools/guest/debian.yaml; \
 	else exec build/trivet run tools/guest/debian.yaml --timeout 300 \
 		--append 'console=ttyS0 trivet.auto=poweroff'; fi

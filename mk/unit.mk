@@ -21,7 +21,7 @@ build/obj/%/fake_platform.o: tests/unit/fake_platform.c tests/unit/fake_platform
 build/unit/%: tests/unit/%.c build/obj/asan/fake_platform.o build/obj/asan/libtrivet.a
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
-	$(Q)$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %fake_platform.o %.a,$^) \
+	$(Q)$(CC) $(TEST_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %fake_platform.o %.a,$^) \
 		-lcmocka -pthread $(call libs_of,$<)
 -include $(UNIT_BIN:=.d)
 
@@ -29,7 +29,7 @@ build/fuzz/%: tests/fuzz/%.c build/obj/fuzz/fake_platform.o build/obj/fuzz/libtr
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(TEST_CFLAGS) $(VARIANT_fuzz_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ \
-		$(filter %.c %fake_platform.o %.a,$^) -pthread $(call libs_of,$<)
+		$< $(filter %fake_platform.o %.a,$^) -pthread $(call libs_of,$<)
 -include $(FUZZ_BIN:=.d)
 
 .PHONY: unit fuzz

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the stages of `make check` and counts: check: N passed, M failed."""
 import argparse
+import os
 import re
 import shlex
 import subprocess
@@ -26,7 +27,9 @@ class Tally:
 def run(command):
     """Echoes the output as it comes; (status, text)."""
     text = []
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+    # the job server of the make that called us does not reach this far
+    env = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MFLAGS')}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors='replace') as p:
         for line in p.stdout:
@@ -92,7 +95,7 @@ def main():
     ap.add_argument('--fuzz-seconds', type=int, default=5)
     ap.add_argument('--native', action='store_true')
     args = ap.parse_args()
-    make = [*shlex.split(args.make), '--no-print-directory']
+    make = [*shlex.split(args.make), '-s', '--no-print-directory']
     tally = Tally()
     counted(tally, 'lint', [*make, 'lint'])
     counted(tally, 'unit', [*make, 'unit'])

@@ -55,7 +55,9 @@ struct engine_ops {
 	void (*irq_inject)(struct vcpu *v, u8 vector);
 	/* Leave run() with EXIT_IRQ_WINDOW as soon as irq_ready would say yes. */
 	void (*irq_window)(struct vcpu *v, bool wanted);
-	/* Deliver an NMI at the next run(); -EAGAIN while NMIs are blocked. */
+	/* Deliver an NMI at the next run(); -EAGAIN while NMIs are blocked or one
+	 * waits to be delivered, -EBUSY in the shadow of STI or MOV SS: run()
+	 * returns when it is worth another try. */
 	int (*nmi_inject)(struct vcpu *v);
 
 	/* The guest's counter (x86: TSC) now; NULL: the platform's. Any thread. */

@@ -44,6 +44,13 @@ struct exit {
 			bool write;
 			u64 value;
 		} tpr;
+		struct {
+			u64 number;
+			u64 args[4];
+			bool user;    /* made outside ring 0 */
+			bool unknown; /* set by the handler: there are none */
+			u64 result;
+		} hypercall;
 	};
 	const char *error; /* EXIT_ERROR: static text */
 };

@@ -40,6 +40,7 @@ enum vcpu_event {
 	VCPU_EVENT_INIT = 2,
 	VCPU_EVENT_SIPI = 4,
 	VCPU_EVENT_IRQ = 8, /* look at the interrupt controller */
+	VCPU_EVENT_WAKE = 16, /* go on from a wait for SIPI as the state is */
 };
 
 enum vm_stop {
@@ -66,6 +67,7 @@ struct vcpu {
 
 	u32 kick;   /* atomic: engine must leave run() when not 0 */
 	u32 events; /* atomic: enum vcpu_event */
+	u32 nmis;   /* atomic: NMIs posted and not yet taken */
 	u8 sipi_vector;
 
 	const struct vcpu_irq_ops *irq;
@@ -83,6 +85,10 @@ struct vm {
 	void *engine_data;
 	void *host_data;
 	void *machine; /* struct machine, for the program */
+
+	/* The guest's hypercalls (x86: VMCALL, VMMCALL), with vm->lock held: the
+	 * result. NULL: the instruction is undefined. */
+	u64 (*hypercall)(struct vcpu *v, const struct exit *exit);
 
 	struct platform_mutex lock;
 	struct guest_mem mem;

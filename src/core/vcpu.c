@@ -18,6 +18,8 @@ void vcpu_post(struct vcpu *v, enum vcpu_event event, u8 sipi_vector)
 {
 	if (event == VCPU_EVENT_SIPI)
 		__atomic_store_n(&v->sipi_vector, sipi_vector, __ATOMIC_SEQ_CST);
+	if (event == VCPU_EVENT_NMI)
+		__atomic_add_fetch(&v->nmis, 1, __ATOMIC_SEQ_CST);
 	__atomic_or_fetch(&v->events, (u32)event, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 }
@@ -75,16 +77,34 @@ static int vcpu_start_sipi(struct vcpu *v)
 
 /* --- events ----------------------------------------------------------------- */
 
+/* Stays posted: tried again once the engine can take it. */
+static void vcpu_keep_nmis(struct vcpu *v, u32 count)
+{
+	__atomic_add_fetch(&v->nmis, count, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(&v->events, VCPU_EVENT_NMI, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * A processor remembers one NMI while it handles another (SDM vol. 3A 6.7.1):
+ * so of those that came since the last look two count, and one while blocked.
+ */
 static void vcpu_take_nmi(struct vcpu *v)
 {
-	if (v->state == VCPU_WAIT_SIPI)
+	u32 count = __atomic_exchange_n(&v->nmis, 0, __ATOMIC_SEQ_CST);
+	int r;
+
+	if (v->state == VCPU_WAIT_SIPI || !count)
 		return;
-	if (v->vm->engine->nmi_inject(v) == -EAGAIN) {
-		/* stays posted: tried again once the blocking NMI is done */
-		__atomic_or_fetch(&v->events, VCPU_EVENT_NMI, __ATOMIC_SEQ_CST);
-		return;
-	}
-	v->state = VCPU_RUNNING;
+	r = v->vm->engine->nmi_inject(v);
+	if (r == -EBUSY)
+		vcpu_keep_nmis(v, count > 2 ? 2 : count);
+	else if (r)
+		vcpu_keep_nmis(v, 1);
+	else
+		v->state = VCPU_RUNNING;
+	/* the second one: asked for now, so that the engine tells when */
+	if (!r && count > 1 && v->vm->engine->nmi_inject(v))
+		vcpu_keep_nmis(v, 1);
 }
 
 static int vcpu_take_events(struct vcpu *v)
@@ -96,6 +116,8 @@ static int vcpu_take_events(struct vcpu *v)
 		r = vcpu_reset_init(v);
 	if (!r && (events & VCPU_EVENT_SIPI))
 		r = vcpu_start_sipi(v);
+	if (!r && (events & VCPU_EVENT_WAKE) && v->state == VCPU_WAIT_SIPI)
+		v->state = VCPU_RUNNING;
 	if (!r && (events & VCPU_EVENT_NMI))
 		vcpu_take_nmi(v);
 	return r;
@@ -168,6 +190,13 @@ static void handle_tpr(struct vcpu *v, struct exit *x)
 	}
 }
 
+static void handle_hypercall(struct vcpu *v, struct exit *x)
+{
+	x->hypercall.unknown = !v->vm->hypercall;
+	if (v->vm->hypercall)
+		x->hypercall.result = v->vm->hypercall(v, x);
+}
+
 int vcpu_handle_exit(struct vcpu *v, struct exit *x)
 {
 	int r = 0;
@@ -186,6 +215,9 @@ int vcpu_handle_exit(struct vcpu *v, struct exit *x)
 		break;
 	case EXIT_TPR:
 		handle_tpr(v, x);
+		break;
+	case EXIT_HYPERCALL:
+		handle_hypercall(v, x);
 		break;
 	default:
 		r = -EINVAL;
@@ -208,6 +240,7 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x)
 	case EXIT_MMIO:
 	case EXIT_MSR:
 	case EXIT_TPR:
+	case EXIT_HYPERCALL:
 		vcpu_handle_exit(v, x);
 		return;
 	case EXIT_HALT:

@@ -88,6 +88,7 @@ void vm_clear_stop(struct vm *vm)
 
 		v->state = i ? VCPU_WAIT_SIPI : VCPU_RUNNING;
 		v->events = 0;
+		v->nmis = 0;
 		v->kick = 0;
 	}
 	__atomic_store_n(&vm->stop, VM_RUNS, __ATOMIC_SEQ_CST);

@@ -13,6 +13,8 @@
 #define PM1_TMR 0x0001
 #define PM1_GBL 0x0020
 #define PM1_PWRBTN 0x0100
+#define PM1_RTC 0x0400
+#define PM1_WAK 0x8000
 #define PM1_EVENTS (PM1_TMR | PM1_GBL | PM1_PWRBTN | 0x8610) /* and BM, SLPBTN, RTC, WAK */
 
 #define PM1_CNT_SCI_EN 0x0001
@@ -26,6 +28,7 @@
 struct acpi_pm {
 	struct vm *vm;
 	u16 status, enable, control;
+	bool asleep; /* S3 */
 	u8 reset_control;
 	u64 next_change; /* in ticks: when the top bit changes next */
 	struct timer timer;
@@ -58,9 +61,35 @@ static void pm_timer_fired(struct timer *t)
 	pm_update(CONTAINER_OF(t, struct acpi_pm, timer));
 }
 
+/* 4.8.3.1: WAK_STS, and the processor goes on at the waking vector. */
+static void pm_wake(struct acpi_pm *a)
+{
+	if (!a->asleep)
+		return;
+	a->asleep = false;
+	a->status |= PM1_WAK;
+	vcpu_post(a->vm->vcpus[0], VCPU_EVENT_WAKE, 0);
+}
+
+bool acpi_pm_sleeping(const struct acpi_pm *a)
+{
+	return a->asleep;
+}
+
+void acpi_pm_rtc_alarm(void *acpi_pm)
+{
+	struct acpi_pm *a = acpi_pm;
+
+	if (!a->asleep || !(a->enable & PM1_RTC))
+		return;
+	a->status |= PM1_RTC;
+	pm_wake(a);
+}
+
 void acpi_pm_power_button(struct acpi_pm *a)
 {
 	a->status |= PM1_PWRBTN;
+	pm_wake(a);
 	pm_update(a);
 }
 
@@ -118,8 +147,19 @@ static void control_write(void *ctx, struct vcpu *v, u64 offset, unsigned size,
 
 	(void)v;
 	a->control = (u16)(((a->control & ~mask) | bits) & PM1_CNT_WRITABLE);
-	if ((bits & PM1_CNT_SLP_EN) && ((a->control >> 10) & 7) == ACPI_S5_SLP_TYP)
+	if (!(bits & PM1_CNT_SLP_EN))
+		return;
+	switch ((a->control >> 10) & 7) {
+	case ACPI_S5_SLP_TYP:
 		vm_stop(a->vm, VM_POWEROFF, 0, "ACPI power-off");
+		break;
+	case ACPI_S3_SLP_TYP:
+		a->asleep = true;
+		vm_stop(a->vm, VM_RESET, 0, "ACPI sleep");
+		break;
+	default:
+		break;
+	}
 }
 
 static u64 timer_read(void *ctx, struct vcpu *v, u64 offset, unsigned size)
@@ -182,6 +222,7 @@ static void acpi_pm_power_up(struct acpi_pm *a)
 	timer_cancel(&a->timer);
 	a->status = a->enable = a->control = 0;
 	a->reset_control = 0;
+	a->asleep = false;
 	a->next_change = align_down(pm_ticks(), PM_TIMER_HALF) + PM_TIMER_HALF;
 }
 

@@ -44,6 +44,8 @@ enum {
 #define UIP_NS 244000u
 
 struct rtc {
+	void (*alarm_hook)(void *ctx);
+	void *alarm_ctx;
 	struct vm *vm;
 	u64 ram_bytes;
 	u8 index;
@@ -225,6 +227,8 @@ static void rtc_update(struct rtc *r)
 {
 	rtc_catch_up(r);
 	irq_set(r->vm, RTC_LINE, (r->b & r->c & B_INTERRUPTS) != 0);
+	if ((r->b & r->c & B_AIE) && r->alarm_hook)
+		r->alarm_hook(r->alarm_ctx);
 	timer_set(&r->timer, rtc_next_event(r));
 }
 
@@ -449,6 +453,12 @@ static void rtc_power_up(struct rtc *r)
 	r->seen_sec = guest_seconds(r, &ns);
 	r->seen_tick = periodic_tick(r);
 	timer_cancel(&r->timer);
+}
+
+void rtc_set_alarm_hook(struct rtc *r, void (*hook)(void *ctx), void *ctx)
+{
+	r->alarm_hook = hook;
+	r->alarm_ctx = ctx;
 }
 
 void rtc_reset(struct rtc *r)

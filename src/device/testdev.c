@@ -68,14 +68,20 @@ static void flush_write(void *ctx, struct vcpu *v, u64 offset, unsigned size,
 		t->flush(t->flush_ctx, gpa(value & 0xfffff000u));
 }
 
-static void line_write(void *ctx, struct vcpu *v, u64 offset, unsigned size,
-		       u64 value)
+static void line_write8(void *ctx, unsigned offset, u8 v)
 {
 	struct testdev *t = ctx;
 
+	if (offset < LINES)
+		irq_set(t->vm, offset, v != 0);
+}
+
+/* Byte registers: a wider write reaches the lines that follow too. */
+static void line_write(void *ctx, struct vcpu *v, u64 offset, unsigned size,
+		       u64 value)
+{
 	(void)v;
-	if (size == 1)
-		irq_set(t->vm, (unsigned)offset, (value & 0xff) != 0);
+	port8_write(line_write8, ctx, offset, size, value);
 }
 
 static u64 memory_read(void *ctx, struct vcpu *v, u64 offset, unsigned size)

@@ -15,7 +15,7 @@ const char args_usage[] =
 	"  --engine auto|soft|kvm     what runs the guest's instructions\n"
 	"  --kernel F                 bzImage, ELF64 vmlinux, PVH or Multiboot kernel\n"
 	"  --initrd F                 initial RAM disk, or Multiboot module\n"
-	"  --append S                 kernel command line\n"
+	"  --append S                 kernel command line; Linux wants console=ttyS0\n"
 	"  --cpus N                   virtual CPUs, 1 to 32\n"
 	"  --memory SIZE              such as 512M or 2G\n"
 	"  --disk FILE[,ro]           a disk more (virtio), raw; ro: read-only\n"

@@ -81,14 +81,40 @@ static void gather(struct outq *q)
 	pthread_mutex_lock(&q->lock);
 }
 
+static void outq_free(struct outq *q)
+{
+	pthread_cond_destroy(&q->moved);
+	pthread_cond_destroy(&q->room);
+	pthread_cond_destroy(&q->some);
+	pthread_mutex_destroy(&q->lock);
+	free(q->ring);
+	free(q);
+}
+
+/* With the lock, which is given back while it writes. */
+static void write_piece(struct outq *q)
+{
+	size_t n = first_piece(q);
+	ssize_t put;
+	int fault;
+
+	pthread_mutex_unlock(&q->lock);
+	put = write_some(q->fd, q->ring + q->head, n);
+	fault = errno;
+	pthread_mutex_lock(&q->lock);
+	if (put < 0 && !q->abandoned)
+		log_line("console: %s: %s; the guest's output is lost from here on",
+			 q->name, strerror(fault));
+	consumed(q, put);
+}
+
 static void *writer(void *arg)
 {
 	struct outq *q = arg;
+	bool abandoned;
 
 	pthread_mutex_lock(&q->lock);
 	for (;;) {
-		ssize_t put;
-		size_t n;
 
 		if (!q->count && !q->closing) {
 			pthread_cond_wait(&q->some, &q->lock);
@@ -98,29 +124,15 @@ static void *writer(void *arg)
 		}
 		if (!q->count || q->abandoned)
 			break;
-		n = first_piece(q);
-		pthread_mutex_unlock(&q->lock);
-		put = write_some(q->fd, q->ring + q->head, n);
-		if (put < 0)
-			log_line("console: %s: %s; the guest's output is lost from here on",
-				 q->name, strerror(errno));
-		pthread_mutex_lock(&q->lock);
-		consumed(q, put);
+		write_piece(q);
 	}
 	q->ended = true;
+	abandoned = q->abandoned;
 	pthread_cond_broadcast(&q->moved);
 	pthread_mutex_unlock(&q->lock);
+	if (abandoned)
+		outq_free(q);
 	return NULL;
-}
-
-static void outq_free(struct outq *q)
-{
-	pthread_cond_destroy(&q->moved);
-	pthread_cond_destroy(&q->room);
-	pthread_cond_destroy(&q->some);
-	pthread_mutex_destroy(&q->lock);
-	free(q->ring);
-	free(q);
 }
 
 int outq_open(int fd, const char *name, struct outq **out)
@@ -230,6 +242,7 @@ static bool drain(struct outq *q, unsigned patience_ms)
 
 u64 outq_close(struct outq *q, unsigned patience_ms)
 {
+	pthread_t thread = q->thread;
 	u64 lost;
 	bool ended;
 
@@ -237,16 +250,15 @@ u64 outq_close(struct outq *q, unsigned patience_ms)
 	q->closing = true;
 	pthread_cond_signal(&q->some);
 	ended = drain(q, patience_ms);
-	q->abandoned = true;
+	q->abandoned = !ended;
 	lost = q->lost + (q->broken ? 0 : q->count);
 	pthread_mutex_unlock(&q->lock);
 	if (!ended) {
-		/* It hangs in write(); it holds no lock there. The process ends
-		 * soon, so the ring is left to it. */
-		pthread_detach(q->thread);
+		/* it hangs in write(); the queue is left to it */
+		pthread_detach(thread);
 		return lost;
 	}
-	pthread_join(q->thread, NULL);
+	pthread_join(thread, NULL);
 	outq_free(q);
 	return lost;
 }

@@ -5,6 +5,7 @@
 #include <trivet/device/acpi_pm.h>
 #include <trivet/device/debug_exit.h>
 #include <trivet/device/fw_cfg.h>
+#include <trivet/device/hypercall.h>
 #include <trivet/device/i8042.h>
 #include <trivet/device/ioapic.h>
 #include <trivet/device/lapic.h>
@@ -78,6 +79,7 @@ static int create_legacy(struct devices *d, struct vm *vm,
 	r = acpi_pm_create(vm, &d->acpi_pm);
 	if (r)
 		return r;
+	rtc_set_alarm_hook(d->rtc, acpi_pm_rtc_alarm, d->acpi_pm);
 	*what = "PCI host bridge";
 	return pci_host_create(vm, &d->pci_host);
 }
@@ -95,6 +97,7 @@ static int create_test_aids(struct devices *d, struct vm *vm,
 	r = fw_cfg_create(vm, c->memory, c->cpus, &d->fw_cfg);
 	if (r || !c->testdev)
 		return r;
+	vm->hypercall = kvm_hypercall;
 	*what = "test device";
 	return testdev_create(vm, testdev_flush, vm, &d->testdev);
 }
@@ -137,7 +140,7 @@ int devices_create(struct devices *d, struct vm *vm,
 	return 0;
 }
 
-void devices_reset(struct devices *d)
+void devices_reset(struct devices *d, bool asleep)
 {
 	/* Sources before controllers, so that no line is left pending. */
 	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
@@ -145,10 +148,12 @@ void devices_reset(struct devices *d)
 			virtio_blk_reset(d->disks[i]);
 	virtio_rng_reset(d->rng);
 	pci_host_reset(d->pci_host);
-	acpi_pm_reset(d->acpi_pm);
+	if (!asleep)
+		acpi_pm_reset(d->acpi_pm);
 	i8042_reset(d->i8042);
 	serial_reset(d->com1);
-	rtc_reset(d->rtc);
+	if (!asleep)
+		rtc_reset(d->rtc);
 	pit_reset(d->pit);
 	ioapic_reset(d->ioapic);
 	pic_reset(d->pic);

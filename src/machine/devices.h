@@ -31,7 +31,7 @@ struct devices {
 int devices_create(struct devices *d, struct vm *vm,
 		   const struct machine_config *config, struct error *err);
 /* Power-up state. With vm->lock held. */
-void devices_reset(struct devices *d);
+void devices_reset(struct devices *d, bool asleep);
 void devices_destroy(struct devices *d);
 
 #endif

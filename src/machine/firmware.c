@@ -13,6 +13,7 @@
 #define ACPI_AREA 0xf0000u /* the scan for the RSDP finds it at once */
 #define ACPI_AREA_SIZE 0x4000u
 #define RESET_STUB 0xfff00u
+#define DUMMY_HANDLER 0xff53 /* f000:ff53, where the AT BIOS has its IRET */
 
 static int put(struct machine *m, u64 addr, const void *bytes, u64 n)
 {
@@ -25,6 +26,17 @@ static int put16(struct machine *m, u64 addr, u16 v)
 
 	put_le16(le, v);
 	return put(m, addr, le, sizeof le);
+}
+
+/* Interrupts that nobody has taken over do nothing. */
+static int install_ivt(struct machine *m)
+{
+	static const u8 iret = 0xcf;
+	u8 ivt[256 * 4];
+
+	for (unsigned n = 0; n < 256; n++)
+		put_le32(ivt + n * 4, 0xf0000000u | DUMMY_HANDLER);
+	return put(m, 0, ivt, sizeof ivt) | put(m, 0xf0000 + DUMMY_HANDLER, &iret, 1);
 }
 
 /* BIOS data area: serial port, EBDA segment, KiB of conventional memory. */
@@ -102,8 +114,10 @@ static int install_acpi(struct machine *m)
 
 int firmware_install(struct machine *m, struct error *err)
 {
-	int r = install_bda(m);
+	int r = install_ivt(m);
 
+	if (!r)
+		r = install_bda(m);
 	if (!r)
 		r = install_reset_stub(m);
 	if (!r)
@@ -133,6 +147,44 @@ void firmware_cpu_state(const struct machine *m, struct x86_state *st)
 		mtrr->fixed[i] = wp;
 	mtrr->base[0] = LOW_RAM_MAX;
 	mtrr->mask[0] = (bits_mask(phys_bits) & ~(HIGH_RAM_BASE - LOW_RAM_MAX - 1)) | BIT(11);
+}
+
+/* The guest may have written anything to its tables: 0 when they lead nowhere. */
+static u32 read32(const struct machine *m, u64 addr)
+{
+	u8 le[4];
+
+	return guest_mem_read(m->vm, gpa(addr), le, sizeof le) ? 0 : get_le32(le);
+}
+
+/* RSDP, RSDT, its first table (the FADT), FACS, and there the waking vector:
+ * ACPI 6.5, 5.2.10. */
+void firmware_waking_state(const struct machine *m, struct x86_state *st)
+{
+	u32 rsdt = read32(m, m->rsdp + 16u);
+	u32 fadt = read32(m, rsdt + 36ull);
+	u32 facs = read32(m, fadt + 36ull);
+	u32 vector = read32(m, facs + 12ull);
+
+	st->seg[SEG_CS].sel = (u16)(vector >> 4);
+	st->seg[SEG_CS].base = (vector >> 4 & 0xffff) << 4;
+	st->rip = vector & 15;
+}
+
+/*
+ * The 8259 pair at vectors 08h and 70h, all masked but for the cascade and line
+ * 11, where PCs route PCI. (The timer, which a BIOS would leave ticking, is off.)
+ */
+void firmware_init_pic(struct machine *m)
+{
+	static const struct { u8 port, value; } setup[] = {
+		{ 0x20, 0x11 }, { 0x21, 0x08 }, { 0x21, 0x04 }, { 0x21, 0x01 },
+		{ 0xa0, 0x11 }, { 0xa1, 0x70 }, { 0xa1, 0x02 }, { 0xa1, 0x01 },
+		{ 0x21, 0xfb }, { 0xa1, 0xf7 },
+	};
+
+	for (unsigned n = 0; n < ARRAY_SIZE(setup); n++)
+		bus_write(&m->vm->pio, NULL, setup[n].port, 1, setup[n].value);
 }
 
 /*

@@ -71,6 +71,7 @@ static int power_up(struct machine *m, struct error *err)
 	if (r)
 		return r;
 	platform_mutex_lock(&m->vm->lock);
+	firmware_init_pic(m);
 	firmware_init_apic(m);
 	platform_mutex_unlock(&m->vm->lock);
 	return 0;
@@ -134,11 +135,45 @@ fail:
 	return r;
 }
 
+/*
+ * Asleep: RAM stays, the CPUs and all but the clock and what wakes are as after
+ * power-up. The boot CPU waits for VCPU_EVENT_WAKE, before the waking vector.
+ */
+static int machine_sleep(struct machine *m, struct error *err)
+{
+	struct vcpu *boot = m->vm->vcpus[0];
+	struct x86_state st;
+	int r = 0;
+
+	vm_clear_stop(m->vm);
+	platform_mutex_lock(&m->vm->lock);
+	devices_reset(&m->devices, true);
+	firmware_init_pic(m);
+	firmware_init_apic(m);
+	platform_mutex_unlock(&m->vm->lock);
+	for (unsigned i = 0; i < m->vm->vcpu_count && !r; i++) {
+		arch_state_reset(&st, m->vm, i, false);
+		firmware_cpu_state(m, &st);
+		if (i == 0)
+			firmware_waking_state(m, &st);
+		r = set_cpu_state(m, i, &st, err);
+	}
+	boot->state = VCPU_WAIT_SIPI;
+	/* the event that wakes may have come in between */
+	platform_mutex_lock(&m->vm->lock);
+	if (!acpi_pm_sleeping(m->devices.acpi_pm))
+		vcpu_post(boot, VCPU_EVENT_WAKE, 0);
+	platform_mutex_unlock(&m->vm->lock);
+	return r;
+}
+
 int machine_reset(struct machine *m, struct error *err)
 {
+	if (acpi_pm_sleeping(m->devices.acpi_pm))
+		return machine_sleep(m, err);
 	memmap_clear(m->vm);
 	platform_mutex_lock(&m->vm->lock);
-	devices_reset(&m->devices);
+	devices_reset(&m->devices, false);
 	platform_mutex_unlock(&m->vm->lock);
 	vm_clear_stop(m->vm);
 	return power_up(m, err);

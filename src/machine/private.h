@@ -30,6 +30,11 @@ bool blob_given(const struct blob *b);
 int firmware_install(struct machine *m, struct error *err);
 /* What firmware leaves in every CPU (MTRRs) before a kernel starts. */
 void firmware_cpu_state(const struct machine *m, struct x86_state *st);
+/* The boot CPU as firmware lets it go on from S3: real mode, at the vector that
+ * the guest wrote to the FACS. */
+void firmware_waking_state(const struct machine *m, struct x86_state *st);
+/* What firmware leaves in the 8259 pair. With vm->lock held. */
+void firmware_init_pic(struct machine *m);
 /* What firmware leaves in the boot CPU's local APIC. With vm->lock held. */
 void firmware_init_apic(struct machine *m);
 

@@ -86,7 +86,7 @@ static void bus_lock(struct x86_cpu *c, bool on)
 }
 
 static const struct x86_env env = { io_read,  io_write,	 mmio_read, mmio_write, msr_read,
-				    msr_write, get_tpr,	 set_tpr,   page,	code_write, bus_lock };
+				    msr_write, get_tpr,	 set_tpr,   page,	code_write, bus_lock, NULL };
 
 static u64 take(const u8 **data, size_t *size, unsigned n)
 {
@@ -148,7 +148,7 @@ static bool step(struct x86_cpu *c)
 			len = insn.len;
 			x86_bind(&insn, c->mode);
 			c->rip += len;
-			r = insn.fn(c, &insn);
+			r = x86_exec_one(c, &insn);
 		}
 	}
 	if (r == X86_FAULT) {

@@ -213,8 +213,51 @@ static void test_values(void)
 	write_dr0(0);
 }
 
+extern u8 shadowed[], after_int1[];
+
+/* MOV SS holds breakpoints back for one instruction, and its own data
+ * breakpoint until after that. */
+static void test_mov_ss(void)
+{
+	static u64 selector;
+
+	selector = SEL_DATA;
+	steps_begin(on_exec);
+	write_dr0((ulong)shadowed);
+	write_dr7(0x402);
+	__asm__ volatile("mov %%ss, %%ecx\n mov %%ecx, %%ss\n"
+			 ".globl shadowed\nshadowed: xor %%ecx, %%ecx"
+			 : : : "ecx", "cc");
+	check_eq(steps.count, 0, "mov-ss-hides-exec-breakpoint");
+	steps_begin(on_step);
+	write_dr0((ulong)&selector);
+	write_dr7(0x402 | 0xfu << 16);
+	__asm__ volatile("mov %0, %%ss\n nop\n nop" : : "m"(selector));
+	check(steps.count == 1 && (steps.dr6[0] & DR6_STATUS) == 1,
+	      "mov-ss-data-breakpoint");
+	steps.count = 0;
+	__asm__ volatile("mov %0, %%ss\n .byte 0xf1\n.globl after_int1\nafter_int1: nop"
+			 : : "m"(selector));
+	check(steps.count == 1 && steps.ip[0] == (ulong)after_int1, "mov-ss-int1");
+	steps.count = 0;
+	trap_clear();
+	__asm__ volatile("mov %0, %%ss\n int3" : : "m"(selector));
+	check(steps.count == 1 && trap_last.vector == BP, "mov-ss-int3");
+	steps_end();
+	/* General detect is a fault and is not held back. */
+	steps_begin(on_step);
+	write_dr7(0x2400);
+	__asm__ volatile("mov %%ss, %%ecx\n" SET_TF "mov %%ecx, %%ss\n"
+			 "mov %%rdx, %%dr0\n" CLEAR_TF
+			 : : "d"(0ul) : "ecx", "memory", "cc");
+	check((steps.dr6[0] & DR6_STATUS) == BD && (steps.dr6[1] & DR6_STATUS) == BS,
+	      "mov-ss-general-detect");
+	steps_end();
+}
+
 void test_main(void)
 {
+	test_mov_ss();
 	test_values();
 	test_step();
 	test_exec();

@@ -15,7 +15,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 # (kernel, number of CPUs)
 RUNS = [("cpu", 1), ("creg", 1), ("segment", 1), ("paging", 1), ("debug", 1),
         ("smc", 1), ("fpu", 1), ("prot32", 1), ("task32", 1), ("mode32", 1),
-        ("apic", 1), ("time", 1), ("smp", 1), ("smp", 2), ("smp", 4)]
+        ("apic", 1), ("prompt", 1), ("mmio", 1), ("detail", 1), ("sleep", 1),
+        ("time", 1), ("smp", 1), ("smp", 2), ("smp", 4)]
 
 Result = namedtuple("Result", "status passed failed skipped done text")
 
@@ -25,10 +26,11 @@ def command(on, name, cpus, limit):
     if on == "qemu":
         return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp",
                 str(cpus), "-display", "none", "-serial", "stdio", "-device",
-                "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot",
+                "isa-debug-exit,iobase=0xf4,iosize=4", "-device",
+                "pc-testdev", "-no-reboot",
                 "-kernel", elf]
     return [os.path.join(TOP, "build/trivet"), "run", "--engine", "soft",
-            "--kernel", elf, "--cpus", str(cpus), "--memory", "128M",
+            "--kernel", elf, "--cpus", str(cpus), "--memory", "128M", "--testdev",
             "--console", "stdio", "--timeout", str(limit)]
 
 

@@ -142,6 +142,72 @@ static void send_back(unsigned index)
 		apic_ipi(apic_ids[0], 0x70);
 }
 
+/* Two CPUs send an NMI to the first one at about the same time: both count. */
+#define NMI_ROUNDS 5000
+static volatile u32 round_0, round_1, nmis_now, nmi_flushed, nmi_bad;
+
+static void on_counted_nmi(struct frame *f)
+{
+	(void)f;
+	nmis_now++;
+}
+
+static void on_nmi_flushed(struct frame *f)
+{
+	(void)f;
+	nmi_flushed = 1;
+	apic_write(APIC_EOI, 0);
+}
+
+static void nmi_meet(volatile u32 *mine, volatile u32 *other)
+{
+	u64 end = rdtsc() + tsc_khz() * 2000;
+	u32 n = ++*mine;
+
+	while ((int)(*other - n) < 0 && rdtsc() < end)
+		__asm__ volatile("pause");
+}
+
+static void nmi_rounds(unsigned index)
+{
+	if (index > 1)
+		return;
+	for (unsigned n = 0; n < NMI_ROUNDS; n++) {
+		if (index == 0) {
+			u64 end = rdtsc() + tsc_khz() * 2000;
+
+			nmis_now = nmi_flushed = 0;
+			nmi_meet(&round_0, &round_1);
+			apic_ipi(apic_ids[0], ICR_NMI);
+			while (!nmi_flushed && rdtsc() < end)
+				__asm__ volatile("sti; pause; cli");
+			nmi_bad += nmis_now != 2;
+		} else {
+			nmi_meet(&round_1, &round_0);
+			apic_ipi(apic_ids[0], ICR_NMI);
+			apic_ipi(apic_ids[0], 0x71); /* arrives after it */
+		}
+		if (index == 0)
+			nmi_meet(&round_0, &round_1);
+		else
+			nmi_meet(&round_1, &round_0);
+	}
+}
+
+static void test_nmis(void)
+{
+	u64 start = rdtsc();
+
+	trap_set_hook(NMI, on_counted_nmi);
+	trap_set_hook(0x71, on_nmi_flushed);
+	check(everywhere(nmi_rounds), "nmi-rounds-finish");
+	check_eq(nmi_bad, 0, "nmi-from-two-at-once");
+	trap_set_hook(NMI, NULL);
+	print("NOTE an NMI round took, in nanoseconds: ");
+	print_dec((rdtsc() - start) * 1000000 / tsc_khz() / NMI_ROUNDS);
+	print("\n");
+}
+
 static void add_many(unsigned index)
 {
 	(void)index;
@@ -385,6 +451,7 @@ void test_main(void)
 	if (ready != cpus - 1)
 		return;
 	test_ipis();
+	test_nmis();
 	ipis[0] = 0;
 	check(everywhere(send_back), "work-everywhere");
 	__asm__ volatile("sti");

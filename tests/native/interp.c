@@ -62,13 +62,13 @@ static int execute(struct x86_cpu *c, const struct native_case *t)
 	c->rip = CODE - t->prelude_len;
 	for (unsigned n = 0; n < t->prelude_count; n++) {
 		c->rip += t->prelude_insn[n].len;
-		if (t->prelude_insn[n].fn(c, &t->prelude_insn[n]) < 0)
+		if (x86_exec_one(c, &t->prelude_insn[n]) < 0)
 			abort();
 	}
 	c->rip = CODE;
 	do {
 		c->rip += t->len;
-		r = t->insn.fn(c, &t->insn);
+		r = x86_exec_one(c, &t->insn);
 	} while (r >= 0 && c->rip == CODE && ++passes < MAX_PASSES);
 	return r;
 }

@@ -13,7 +13,7 @@ static int run(unsigned mode)
 	x86_bind(&i, mode);
 	fx.cpu.gpr[REG_RCX] = 0x18;
 	fx.cpu.gpr[REG_RAX] = 0;
-	return i.fn(&fx.cpu, &i);
+	return x86_exec_one(&fx.cpu, &i);
 }
 
 static void set_16bit(void)

@@ -26,7 +26,7 @@ static int step(const u8 *code)
 	assert_non_null(i.fn);
 	c->rip = CODE + i.len;
 	c->fault.vector = 0xff;
-	return i.fn(c, &i);
+	return x86_exec_one(c, &i);
 }
 #define RUN(...) step((const u8[15]){ __VA_ARGS__ })
 #define OK(...) assert_int_equal(RUN(__VA_ARGS__), X86_OK)

@@ -29,7 +29,7 @@ static int run(const char *code, unsigned len)
 	i.fn = x86_bind_int(&i, run_mode);
 	assert_non_null(i.fn);
 	c->rip += i.len;
-	r = i.fn(c, &i);
+	r = x86_exec_one(c, &i);
 	if (r < 0)
 		c->rip = rip;
 	assert_int_equal(c->gpr[REG_ZERO], 0);

@@ -292,7 +292,7 @@ static inline int run_bytes(struct machine *m, const void *bytes, size_t n)
 		insn.fn = x86_bind_sys(&insn, c->mode);
 	assert_non_null(insn.fn);
 	c->rip += insn.len;
-	r = insn.fn(c, &insn);
+	r = x86_exec_one(c, &insn);
 	if (r == X86_FAULT)
 		c->rip -= insn.len;
 	return r;

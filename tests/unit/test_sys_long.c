@@ -216,7 +216,8 @@ static void test_sysret_noncanonical_and_compat(void **state)
 	struct machine *m = *state;
 	struct x86_cpu *c = &m->c;
 
-	c->msr.star = (u64)0x33 << 48;
+	c->msr.star = (u64)0x33 << 48 | (u64)S_CODE64 << 32;
+	c->msr.cstar = HANDLER;
 	c->gpr[REG_RCX] = (u64)1 << 63;
 	assert_fault(m, RUN(m, 0x48, 0x0f, 0x07), EXC_GP, 0);
 	assert_int_equal(c->cpl, 0);
@@ -224,7 +225,6 @@ static void test_sysret_noncanonical_and_compat(void **state)
 	assert_int_equal(RUN(m, 0x0f, 0x07), X86_BREAK);
 	assert_int_equal(c->mode, X86_MODE_32);
 	assert_int_equal(c->cpl, 3);
-	assert_fault(m, RUN(m, 0x0f, 0x05), EXC_UD, 0); /* compatibility mode */
 	idt64(m, 0x40, HANDLER, 0x8e, 0);
 	assert_int_equal(x86_deliver_interrupt(c, 0x40), X86_OK);
 	assert_int_equal(c->mode, X86_MODE_64);
@@ -232,6 +232,10 @@ static void test_sysret_noncanonical_and_compat(void **state)
 	assert_true(RUN(m, 0x48, 0xcf) >= 0);
 	assert_int_equal(c->mode, X86_MODE_32);
 	assert_int_equal(c->rip, 0x1234);
+	assert_int_equal(RUN(m, 0x0f, 0x05), X86_BREAK); /* to CSTAR */
+	assert_int_equal(c->mode, X86_MODE_64);
+	assert_int_equal(c->cpl, 0);
+	assert_int_equal(c->rip, HANDLER);
 }
 
 static void test_sysenter(void **state)

@@ -14,6 +14,8 @@ struct rtc;
  * memory-size bytes.
  */
 int rtc_create(struct vm *vm, u64 ram_bytes, struct rtc **out);
+/* Called, with vm->lock held, whenever the alarm interrupt is found active. */
+void rtc_set_alarm_hook(struct rtc *r, void (*hook)(void *ctx), void *ctx);
 void rtc_reset(struct rtc *r);
 void rtc_destroy(struct rtc *r);
 

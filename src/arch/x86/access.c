@@ -67,10 +67,11 @@ static int device_read(struct x86_cpu *c, gpa_t a, u8 *dst, unsigned n)
 
 static int device_write(struct x86_cpu *c, gpa_t a, const u8 *src, unsigned n)
 {
+	int r = X86_OK;
+
 	while (n) {
 		unsigned step = n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
 		u64 v = 0;
-		int r;
 
 		memcpy(&v, src, step);
 		r = c->env->mmio_write(c, a, step, v);
@@ -80,7 +81,7 @@ static int device_write(struct x86_cpu *c, gpa_t a, const u8 *src, unsigned n)
 		a = gpa_add(a, step);
 		n -= step;
 	}
-	return X86_OK;
+	return r;
 }
 
 /* Naturally sized copies are one access, as other vCPUs see it. */

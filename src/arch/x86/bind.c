@@ -8,6 +8,26 @@ static int exec_undefined(struct x86_cpu *c, const struct x86_insn *i)
 	return x86_ud(c);
 }
 
+static int exec_end(struct x86_cpu *c, const struct x86_insn *i)
+{
+	(void)c, (void)i;
+	return X86_OK;
+}
+
+void x86_bind_end(struct x86_insn *insn)
+{
+	*insn = (struct x86_insn){ .fn = exec_end };
+}
+
+int x86_exec_one(struct x86_cpu *c, const struct x86_insn *insn)
+{
+	struct x86_insn pair[2] = { *insn };
+
+	x86_bind_end(&pair[1]);
+	c->insn = pair;
+	return pair->fn(c, pair);
+}
+
 /* VEX does not exist in real and virtual-8086 mode, which the decoder cannot
  * tell from 16-bit protected mode. SDM vol. 2A 2.3.5. */
 static int exec_vex16(struct x86_cpu *c, const struct x86_insn *i)

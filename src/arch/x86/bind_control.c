@@ -78,13 +78,15 @@ static int exec_into(struct x86_cpu *c, const struct x86_insn *i)
 	return x86_of(c) ? x86_soft_interrupt(c, EXC_OF) : X86_OK;
 }
 
-/* INT1: #DB as a trap without a bit in DR6; no gate privilege check. */
+/* INT1: #DB as a trap without a bit in DR6 of its own; no gate privilege check. */
 static int exec_int1(struct x86_cpu *c, const struct x86_insn *i)
 {
+	u64 hit = c->pending_dr6 & 15; /* held since a load of SS */
 	int r;
 
 	(void)i;
 	x86_fault(c, EXC_DB);
+	c->fault.dr6 = hit;
 	r = x86_deliver_fault(c);
 	c->pending_dr6 = DEBUG_NO_STEP;
 	return r < 0 ? r : X86_BREAK;
@@ -104,13 +106,19 @@ static int exec_undefined(struct x86_cpu *c, const struct x86_insn *i)
 
 /* --- segment registers -------------------------------------------------------- */
 
-/* SS: the next instruction runs before any interrupt or single-step trap. */
+/*
+ * SS: the next instruction runs before any interrupt, breakpoint or single-step
+ * trap; a data breakpoint on the selector itself traps after it. SDM vol. 3A
+ * 6.8.3.
+ */
 static int after_segment(struct x86_cpu *c, unsigned seg)
 {
 	if (seg != SEG_SS)
 		return X86_OK;
 	c->irq_shadow = 2;
-	c->pending_dr6 |= DEBUG_NO_STEP;
+	c->ss_shadow = true;
+	c->held_dr6 = c->pending_dr6 & 15;
+	c->pending_dr6 = DEBUG_NO_STEP;
 	return X86_BREAK;
 }
 

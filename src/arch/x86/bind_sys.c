@@ -269,6 +269,24 @@ static int exec_clac_stac(struct x86_cpu *c, const struct x86_insn *i)
 	return X86_OK;
 }
 
+/*
+ * VMCALL and VMMCALL, as KVM lays them out (Documentation/virt/kvm/x86/
+ * hypercalls.rst): number in RAX, arguments in RBX, RCX, RDX, RSI, result in RAX.
+ */
+static int exec_vmcall(struct x86_cpu *c, const struct x86_insn *i)
+{
+	u64 mask = x86_code64(c) ? ~(u64)0 : 0xffffffff, result = 0;
+	u64 args[4] = { c->gpr[REG_RBX] & mask, c->gpr[REG_RCX] & mask,
+			c->gpr[REG_RDX] & mask, c->gpr[REG_RSI] & mask };
+
+	(void)i;
+	if (!c->env->hypercall ||
+	    c->env->hypercall(c, c->gpr[REG_RAX] & mask, args, &result))
+		return x86_ud(c);
+	c->gpr[REG_RAX] = result & mask;
+	return X86_BREAK;
+}
+
 static int exec_undefined(struct x86_cpu *c, const struct x86_insn *i)
 {
 	(void)i;
@@ -289,6 +307,8 @@ static x86_exec_fn bind_group6(const struct x86_insn *i)
 static x86_exec_fn bind_group7_reg(const struct x86_insn *i)
 {
 	switch (i->modrm) {
+	case 0xc1:
+	case 0xd9: return exec_vmcall;
 	case 0xca:
 	case 0xcb: return exec_clac_stac;
 	case 0xd0: return x86_exec_xgetbv;

@@ -215,6 +215,8 @@ void x86_cpu_set_state(struct x86_cpu *c, const struct x86_state *st)
 	c->msr = st->msr;
 	set_tsc(c, st->tsc);
 	c->irq_shadow = st->irq_shadow;
+	c->ss_shadow = false;
+	c->held_dr6 = 0;
 	c->nmi_blocked = st->nmi_blocked;
 	c->pending_dr6 = 0;
 	x86_tlb_flush_all(c);

@@ -36,11 +36,13 @@
 #define L7_EBX (BIT(0) /* FSGSBASE */ | BIT(1) /* TSC_ADJUST */ | BIT(3) /* BMI1 */ | \
 		BIT(7) /* SMEP */ | BIT(8) /* BMI2 */ | BIT(9) /* ERMS */ |           \
 		BIT(10) /* INVPCID */ | BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |    \
-		BIT(20) /* SMAP */ | BIT(23) /* CLFLUSHOPT */)
+		BIT(20) /* SMAP */ | BIT(23) /* CLFLUSHOPT */ |                          \
+		BIT(24) /* CLWB */)
 #define L7_ECX BIT(2) /* UMIP */
 #define L7_EDX (BIT(4) /* FSRM */ | BIT(29) /* ARCH_CAPABILITIES */)
 #define EXT1_ECX (BIT(0) /* LAHF */ | BIT(5) /* LZCNT */ | BIT(8) /* PREFETCHW */)
-#define EXT1_EDX (BIT(20) /* NX */ | BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | \
+#define EXT1_EDX_NX ((u32)BIT(20))
+#define EXT1_EDX (EXT1_EDX_NX | BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | \
 		  BIT(29) /* long mode */)
 #define EXT1_EDX_SYSCALL BIT(11)
 
@@ -168,9 +170,10 @@ static struct x86_cpuid_regs basic_leaf(const struct x86_cpu_model *m, const str
 					unsigned apic_id, u32 leaf, u32 sub)
 {
 	u32 mhz = (u32)((m->tsc_hz + 500000) / 1000000);
+	bool limit = c && (c->msr.misc_enable & MISC_ENABLE_LIMIT_CPUID);
 
 	switch (leaf) {
-	case 0x0: return text_leaf(MAX_BASIC, "GenuineIntel");
+	case 0x0: return text_leaf(limit ? 2 : MAX_BASIC, "GenuineIntel");
 	case 0x1: return leaf_features(m, c, apic_id);
 	case 0x2: return (struct x86_cpuid_regs){ 0x00feff01, 0, 0, 0 }; /* see leaf 4 */
 	case 0x4: return leaf_caches(m, sub);
@@ -216,6 +219,8 @@ struct x86_cpuid_regs x86_cpuid(const struct x86_cpu_model *m, const struct x86_
 		v.edx = EXT1_EDX;
 		if (!c || x86_code64(c)) /* Intel: only in 64-bit mode */
 			v.edx |= EXT1_EDX_SYSCALL;
+		if (c && (c->msr.misc_enable & MISC_ENABLE_XD_DISABLE))
+			v.edx &= ~EXT1_EDX_NX;
 		break;
 	case 0x80000002:
 	case 0x80000003:

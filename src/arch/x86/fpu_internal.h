@@ -278,11 +278,12 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 	SSE_RAW(name, insn)                                                    \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return sse_exec_reg(c, i, raw_##name, fp);                     \
+		return x86_chain(c, i, sse_exec_reg(c, i, raw_##name, fp));    \
 	}                                                                      \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return sse_exec_mem(c, i, raw_##name, size, align, fp);        \
+		return x86_chain(c, i, sse_exec_mem(c, i, raw_##name, size,    \
+						    align, fp));               \
 	}
 
 #define SSE_ENTRY(name) { name##_r, name##_m }

@@ -218,7 +218,7 @@ INLINE u64 int_lin_sib(const struct x86_cpu *c, const struct x86_insn *i)
 				      access);                                 \
 									       \
 		if (likely(p))                                                 \
-			return body;                                           \
+			return x86_chain(c, i, body);                          \
 		return name##_any(c, i);                                       \
 	}
 

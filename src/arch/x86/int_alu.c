@@ -47,7 +47,7 @@ INLINE int alu_rm(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 #define ALU_HANDLER(name, expr)                                                \
 	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
-		return expr;                                                   \
+		return x86_chain(c, i, expr);                                  \
 	}
 #define ALU_ACCESS(op) ((op) == OP_CMP ? X86_READ : X86_WRITE)
 #define IMM(bits) int_trunc(i->imm, bits)

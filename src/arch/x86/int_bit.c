@@ -8,7 +8,7 @@
 #define HANDLER(name, expr)                                                    \
 	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
-		return expr;                                                   \
+		return x86_chain(c, i, expr);                                  \
 	}
 
 /* --- BT BTS BTR BTC ---------------------------------------------------------- */

@@ -46,7 +46,7 @@ INLINE int cmov_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 #define HANDLER(name, expr)                                                    \
 	FLATTEN int name(struct x86_cpu *c, const struct x86_insn *i)          \
 	{                                                                      \
-		return expr;                                                   \
+		return x86_chain(c, i, expr);                                  \
 	}
 #define CMOV(cc, bits)                                                         \
 	HANDLER(cmov##bits##_##cc,                                             \

@@ -137,7 +137,7 @@ INLINE int mul_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 #define HANDLER(name, expr)                                                    \
 	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
-		return expr;                                                   \
+		return x86_chain(c, i, expr);                                  \
 	}
 #define MUL(name, op, bits)                                                    \
 	HANDLER(name##_reg##bits, mul_op(c, bits, op, int_rm(c, i, bits)))     \

@@ -131,7 +131,7 @@ INLINE int shift_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 #define HANDLER(name, expr)                                                    \
 	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
-		return expr;                                                   \
+		return x86_chain(c, i, expr);                                  \
 	}
 #define SHIFT(name, op, bits)                                                  \
 	HANDLER(name##_imm##bits, shift_reg(c, i, bits, op, i->imm))           \

@@ -28,12 +28,12 @@ INLINE int push64(struct x86_cpu *c, u64 v)
 
 static int push_reg64(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return push64(c, c->gpr[i->rm]);
+	return x86_chain(c, i, push64(c, c->gpr[i->rm]));
 }
 
 static int push_imm64(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return push64(c, i->imm);
+	return x86_chain(c, i, push64(c, i->imm));
 }
 
 static int push_reg(struct x86_cpu *c, const struct x86_insn *i)

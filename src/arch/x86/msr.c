@@ -27,7 +27,12 @@ enum {
 #define MC_BANKS 4u
 #define MCG_CAP_VALUE (MC_BANKS | BIT(8) /* MCG_CTL */)
 #define MTRR_CAP_VALUE (8 | BIT(8) /* fixed */ | BIT(10) /* WC */)
-#define MISC_ENABLE_WRITABLE (BIT(0) /* fast strings */ | BIT(22) /* limit CPUID */)
+/* Fast strings, thermal control, what is said of counters, BTS and PEBS, SpeedStep,
+ * MONITOR, xTPR: kept, no effect. */
+#define MISC_ENABLE_WRITABLE                                                             \
+	(BIT(0) | BIT(3) | BIT(7) | BIT(11) | BIT(12) | BIT(16) | BIT(18) |             \
+	 MISC_ENABLE_LIMIT_CPUID | BIT(23) | MISC_ENABLE_XD_DISABLE)
+
 /*
  * An interpreter has none of the flaws that these bits deny: RDCL, IBRS_ALL,
  * SKIP_L1DFL, SSB, MDS, PSCHANGE_MC, TAA, SBDR_SSDP, FBSDP, PSDP, BHI,
@@ -237,11 +242,13 @@ static int write_system(struct x86_cpu *c, u32 index, u64 v)
 	}
 }
 
-/* SDM vol. 3B 16.3.2: CTL takes any mask, the rest can only be cleared. */
+/* SDM vol. 3B 16.3.2: CTL takes all or nothing, STATUS can only be cleared. */
 static int write_mc_bank(struct x86_cpu *c, u32 index, u64 v)
 {
-	return write_if(&c->msr.mc_bank[(index - MSR_MC0_CTL) / 4][index & 3], v,
-			!(index & 3) || !v);
+	unsigned reg = index & 3;
+
+	return write_if(&c->msr.mc_bank[(index - MSR_MC0_CTL) / 4][reg], v,
+			!v || reg > 1 || (reg == 0 && !~v));
 }
 
 int x86_msr_write(struct x86_cpu *c, u32 index, u64 v)

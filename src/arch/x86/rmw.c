@@ -74,6 +74,8 @@ static int part_read(struct x86_cpu *c, struct x86_rmw *m, unsigned n, u8 *dst,
 static int part_write(struct x86_cpu *c, struct x86_rmw *m, unsigned n, const u8 *src,
 		      unsigned size)
 {
+	int r = X86_OK;
+
 	if (m->part[n]) {
 		if (!m->readonly[n])
 			memcpy(m->part[n], src, size);
@@ -82,7 +84,6 @@ static int part_write(struct x86_cpu *c, struct x86_rmw *m, unsigned n, const u8
 	for (unsigned i = 0; i < size;) {
 		unsigned step = device_step(size - i);
 		u64 v = 0;
-		int r;
 
 		memcpy(&v, src + i, step);
 		r = c->env->mmio_write(c, gpa_add(m->gpa[n], i), step, v);
@@ -90,7 +91,7 @@ static int part_write(struct x86_cpu *c, struct x86_rmw *m, unsigned n, const u8
 			return r;
 		i += step;
 	}
-	return X86_OK;
+	return r;
 }
 
 int x86_rmw_read_slow(struct x86_cpu *c, struct x86_rmw *m, u64 *value)

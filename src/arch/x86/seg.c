@@ -243,9 +243,9 @@ void x86_drop_inner_segments(struct x86_cpu *c)
 			continue;
 		}
 		if (attr_dpl(s->attr) < c->cpl && !attr_is_conforming(s->attr)) {
-			x86_seg_make_null(c, data[n], 0);
-			if (x86_code64(c))
-				c->seg_base[data[n]] = 0;
+			/* unlike a load of null, this leaves the base alone */
+			c->seg[data[n]].sel = 0;
+			c->seg[data[n]].attr |= SA_UNUSABLE;
 		}
 	}
 }

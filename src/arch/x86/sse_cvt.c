@@ -45,7 +45,7 @@ CVT_FROM(cvtsi2sd64, "cvtsi2sdq", 8, FP_ONLY)
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
 		SSE_CHECK(c);                                                  \
-		return run_##name(c, i, sse_reg(c, i->rm));                    \
+		return x86_chain(c, i, run_##name(c, i, sse_reg(c, i->rm)));   \
 	}                                                                      \
 	static int FPU_COLD name##_slow(struct x86_cpu *c,		       \
 					const struct x86_insn *i)	       \
@@ -67,7 +67,7 @@ CVT_FROM(cvtsi2sd64, "cvtsi2sdq", 8, FP_ONLY)
 		src = fpu_fast(c, i, size, X86_READ, false);		       \
 		if (unlikely(!src))					       \
 			return name##_slow(c, i);			       \
-		return run_##name(c, i, src);				       \
+		return x86_chain(c, i, run_##name(c, i, src));		       \
 	}
 
 CVT_TO(cvtss2si32, "cvtss2si", u32, 4)

@@ -6,12 +6,14 @@
 	extern const u8 sse_stub_##name[];                                     \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return sse_exec_reg(c, i, sse_stub(sse_stub_##name, i), fp);   \
+		return x86_chain(c, i, sse_exec_reg(c, i,                      \
+				 sse_stub(sse_stub_##name, i), fp));           \
 	}                                                                      \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return sse_exec_mem(c, i, sse_stub(sse_stub_##name, i), size,  \
-				    align, fp);                                \
+		return x86_chain(c, i, sse_exec_mem(c, i,                      \
+				 sse_stub(sse_stub_##name, i), size, align,    \
+				 fp));                                         \
 	}
 
 IMM_OP(pshufd, 16, true, FP_NONE)
@@ -98,7 +100,7 @@ static int insertps_m(struct x86_cpu *c, const struct x86_insn *i)
 									       \
 		SSE_CHECK(c);                                                  \
 		raw_##name(sse_reg(c, i->rm), &count);                         \
-		return X86_OK;                                                 \
+		return x86_chain(c, i, X86_OK);                                \
 	}
 
 SHIFT_OP(psrlw)

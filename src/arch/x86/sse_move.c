@@ -30,14 +30,14 @@ static int mov16_r(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	*(sse_v *)sse_reg(c, i->reg) = *(const sse_v *)sse_reg(c, i->rm);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int mov16_rev(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	*(sse_v *)sse_reg(c, i->rm) = *(const sse_v *)sse_reg(c, i->reg);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int FPU_COLD load16_slow(struct x86_cpu *c, const struct x86_insn *i,
@@ -66,24 +66,24 @@ FPU_INLINE int load16(struct x86_cpu *c, const struct x86_insn *i, bool align)
 
 static int load16_aligned(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return load16(c, i, true);
+	return x86_chain(c, i, load16(c, i, true));
 }
 
 static int load16_any(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return load16(c, i, false);
+	return x86_chain(c, i, load16(c, i, false));
 }
 
 static int store16_aligned(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
-	return sse_store16(c, i, true, sse_reg(c, i->reg));
+	return x86_chain(c, i, sse_store16(c, i, true, sse_reg(c, i->reg)));
 }
 
 static int store16_any(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
-	return sse_store16(c, i, false, sse_reg(c, i->reg));
+	return x86_chain(c, i, sse_store16(c, i, false, sse_reg(c, i->reg)));
 }
 
 /* --- MOVSS, MOVSD, MOVQ, MOVD ------------------------------------------------ */
@@ -116,7 +116,7 @@ static int load4(struct x86_cpu *c, const struct x86_insn *i)
 	if (unlikely(!p))
 		return load_low_slow(c, i, 4);
 	set_low(c, i->reg, *p);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int load8(struct x86_cpu *c, const struct x86_insn *i)
@@ -128,7 +128,7 @@ static int load8(struct x86_cpu *c, const struct x86_insn *i)
 	if (unlikely(!p))
 		return load_low_slow(c, i, 8);
 	set_low(c, i->reg, *p);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int store4(struct x86_cpu *c, const struct x86_insn *i)
@@ -140,7 +140,7 @@ static int store4(struct x86_cpu *c, const struct x86_insn *i)
 	if (unlikely(!p))
 		return store_half_slow(c, i, 4, 0);
 	*p = (u32)get_half(c, i->reg, 0);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 FPU_INLINE int store_half(struct x86_cpu *c, const struct x86_insn *i,
@@ -158,7 +158,7 @@ FPU_INLINE int store_half(struct x86_cpu *c, const struct x86_insn *i,
 
 static int store8(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return store_half(c, i, 0);
+	return x86_chain(c, i, store_half(c, i, 0));
 }
 
 FPU_INLINE int merge4(struct x86_cpu *c, unsigned dst, unsigned src)
@@ -185,28 +185,28 @@ static int movsd_r(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	set_half(c, i->reg, 0, get_half(c, i->rm, 0));
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int movsd_rev(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	set_half(c, i->rm, 0, get_half(c, i->reg, 0));
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int movq_r(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	set_low(c, i->reg, get_half(c, i->rm, 0));
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int movq_rev(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	set_low(c, i->rm, get_half(c, i->reg, 0));
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 /* 66 0F 6E and 7E: 64 bits with REX.W, else 32. */
@@ -216,7 +216,7 @@ static int movd_from_gpr(struct x86_cpu *c, const struct x86_insn *i)
 
 	SSE_CHECK(c);
 	set_low(c, i->reg, i->opsize == 8 ? v : (u32)v);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int movd_from_mem(struct x86_cpu *c, const struct x86_insn *i)
@@ -230,7 +230,7 @@ static int movd_to_gpr(struct x86_cpu *c, const struct x86_insn *i)
 
 	SSE_CHECK(c);
 	c->gpr[i->rm] = i->opsize == 8 ? v : (u32)v;
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int movd_to_mem(struct x86_cpu *c, const struct x86_insn *i)
@@ -283,14 +283,14 @@ static int movhlps(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	set_half(c, i->reg, 0, get_half(c, i->rm, 1));
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int movlhps(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	set_half(c, i->reg, 1, get_half(c, i->rm, 0));
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 /* --- masks -------------------------------------------------------------------- */
@@ -306,7 +306,7 @@ static int movlhps(struct x86_cpu *c, const struct x86_insn *i)
 				 : "m"(*(const sse_v *)sse_reg(c, i->rm))      \
 				 : "xmm0");                                    \
 		c->gpr[i->reg] = v;                                            \
-		return X86_OK;                                                 \
+		return x86_chain(c, i, X86_OK);                                \
 	}
 
 MASK_OP(movmskps)
@@ -357,7 +357,7 @@ static int pextrw_c5(struct x86_cpu *c, const struct x86_insn *i)
 {
 	SSE_CHECK(c);
 	c->gpr[i->reg] = get_element(c->fx.xmm[i->rm] + element(i, 2), 2);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int pextrd(struct x86_cpu *c, const struct x86_insn *i)

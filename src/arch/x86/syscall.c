@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SYSCALL, SYSRET, SYSENTER, SYSEXIT as Intel's CPUs do them. SDM vol. 2. */
+/*
+ * SYSCALL, SYSRET, SYSENTER, SYSEXIT as Intel's CPUs do them. SDM vol. 2. SYSCALL
+ * from compatibility mode works as AMD's do it (APM vol. 3), to IA32_CSTAR: guests
+ * set that up on either make.
+ */
 #include "sys_exec.h"
 
 /* After new CS and SS: the short way when it was and stays 64-bit mode. */
@@ -14,22 +18,35 @@ static void entered(struct x86_cpu *c, bool was64)
 int x86_exec_syscall(struct x86_cpu *c, const struct x86_insn *i)
 {
 	u16 sel = (u16)(c->msr.star >> 32) & 0xfffc;
+	bool was64 = x86_code64(c);
 	u64 flags;
 
 	(void)i;
-	if (!x86_code64(c) || !(c->efer & EFER_SCE))
+	if (!x86_long_mode(c) || !(c->efer & EFER_SCE))
 		return x86_ud(c);
 	flags = x86_flags_get(c) & ~FL_RF;
 	c->gpr[REG_RCX] = c->rip;
 	c->gpr[REG_R11] = flags;
-	c->rip = c->msr.lstar;
+	c->rip = was64 ? c->msr.lstar : c->msr.cstar;
 	x86_flags_set(c, flags & ~c->msr.sfmask);
 	if (!(c->rflags & FL_TF))
 		c->pending_dr6 |= DEBUG_NO_STEP; /* the trap follows the new TF */
 	set_flat_segment(c, SEG_CS, sel, ATTR_CODE64(0));
 	set_flat_segment(c, SEG_SS, (u16)(sel + 8), ATTR_DATA32(0));
-	update_cpl64(c);
-	return c->rflags & FL_TF ? X86_BREAK : X86_OK;
+	entered(c, was64);
+	return !was64 || (c->rflags & FL_TF) ? X86_BREAK : X86_OK;
+}
+
+/* TF counts as SYSRET leaves it, as if the SYSCALL had just been stepped over. */
+static int step_trap(struct x86_cpu *c)
+{
+	int r;
+
+	x86_fault(c, EXC_DB);
+	c->fault.dr6 = DR6_BS;
+	r = x86_deliver_fault(c);
+	c->pending_dr6 = DEBUG_NO_STEP;
+	return r < 0 ? r : X86_BREAK;
 }
 
 int x86_exec_sysret(struct x86_cpu *c, const struct x86_insn *i)
@@ -50,7 +67,9 @@ int x86_exec_sysret(struct x86_cpu *c, const struct x86_insn *i)
 			 wide ? ATTR_CODE64(3) : ATTR_CODE32(3));
 	set_flat_segment(c, SEG_SS, (u16)((sel + 8) | 3), ATTR_DATA32(3));
 	entered(c, true);
-	return !wide || (c->rflags & ~old & FL_IF) || (c->rflags & FL_TF) ? X86_BREAK : X86_OK;
+	if (c->rflags & FL_TF)
+		return step_trap(c);
+	return !wide || (c->rflags & ~old & FL_IF) ? X86_BREAK : X86_OK;
 }
 
 int x86_exec_sysenter(struct x86_cpu *c, const struct x86_insn *i)

@@ -25,6 +25,9 @@ enum {
 /* In c->pending_dr6: no single-step trap after this instruction. */
 #define DEBUG_NO_STEP BIT(63)
 
+#define MISC_ENABLE_LIMIT_CPUID BIT(22)
+#define MISC_ENABLE_XD_DISABLE BIT(34)
+
 /* Flat segments as SYSCALL, SYSENTER and their returns make them. */
 #define ATTR_CODE64(dpl) (SA_G | SA_L | SA_P | SA_S | 0xbu | (u32)(dpl) << SA_DPL_SHIFT)
 #define ATTR_CODE32(dpl) (SA_G | SA_DB | SA_P | SA_S | 0xbu | (u32)(dpl) << SA_DPL_SHIFT)

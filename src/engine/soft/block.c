@@ -82,7 +82,7 @@ static void cache_reset(struct soft_vcpu *s)
 
 static struct block *block_alloc(struct soft_vcpu *s)
 {
-	u64 most = sizeof(struct block) + BLOCK_MAX_INSNS * sizeof(struct x86_insn);
+	u64 most = sizeof(struct block) + (BLOCK_MAX_INSNS + 1) * sizeof(struct x86_insn);
 
 	if (s->arena_used + most > BLOCK_ARENA_SIZE)
 		cache_reset(s);
@@ -160,7 +160,8 @@ static struct block *block_make(struct soft_vcpu *s, u64 a, struct soft_page *pa
 	b->gen = __atomic_load_n(&page->gen, __ATOMIC_SEQ_CST);
 	if (!block_decode(s, b, host))
 		return NULL;
-	s->arena_used += sizeof *b + b->count * sizeof b->insns[0];
+	x86_bind_end(&b->insns[b->count]);
+	s->arena_used += sizeof *b + (b->count + 1u) * sizeof b->insns[0];
 	b->next = *slot;
 	*slot = b;
 	return b;

@@ -5,13 +5,20 @@
  */
 #include "soft.h"
 
+/* A device that was written to may want this very CPU: then before the next
+ * instruction, as on hardware. */
+static int answered(const struct x86_cpu *c)
+{
+	return __atomic_load_n(&c->attention, __ATOMIC_RELAXED) ? X86_BREAK : X86_OK;
+}
+
 static int env_io_read(struct x86_cpu *c, u16 port, unsigned size, u32 *value)
 {
 	struct exit x = { .reason = EXIT_IO, .io = { .port = port, .size = (u8)size } };
 
 	vcpu_handle_exit(soft_of(c)->v, &x);
 	*value = x.io.value;
-	return X86_OK;
+	return answered(c);
 }
 
 static int env_io_write(struct x86_cpu *c, u16 port, unsigned size, u32 value)
@@ -21,7 +28,7 @@ static int env_io_write(struct x86_cpu *c, u16 port, unsigned size, u32 value)
 				  .value = value } };
 
 	vcpu_handle_exit(soft_of(c)->v, &x);
-	return X86_OK;
+	return answered(c);
 }
 
 static int env_mmio_read(struct x86_cpu *c, gpa_t a, unsigned size, u64 *value)
@@ -40,7 +47,7 @@ static int env_mmio_write(struct x86_cpu *c, gpa_t a, unsigned size, u64 value)
 				    .value = value } };
 
 	vcpu_handle_exit(soft_of(c)->v, &x);
-	return X86_OK;
+	return answered(c);
 }
 
 static int env_msr(struct x86_cpu *c, u32 index, u64 *value, bool write)
@@ -79,6 +86,17 @@ static void env_set_tpr(struct x86_cpu *c, u64 cr8)
 	vcpu_handle_exit(soft_of(c)->v, &x);
 }
 
+static int env_hypercall(struct x86_cpu *c, u64 number, const u64 args[4], u64 *result)
+{
+	struct exit x = { .reason = EXIT_HYPERCALL,
+			  .hypercall = { .number = number, .user = c->cpl != 0,
+					 .args = { args[0], args[1], args[2], args[3] } } };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+	*result = x.hypercall.result;
+	return x.hypercall.unknown ? -ENOSYS : 0;
+}
+
 static void env_bus_lock(struct x86_cpu *c, bool on)
 {
 	struct soft_vm *vm = soft_of(c)->vm;
@@ -98,6 +116,7 @@ const struct x86_env soft_env = {
 	.msr_write = env_msr_write,
 	.get_tpr = env_get_tpr,
 	.set_tpr = env_set_tpr,
+	.hypercall = env_hypercall,
 	.page = soft_env_page,
 	.code_write = soft_env_code_write,
 	.bus_lock = env_bus_lock,

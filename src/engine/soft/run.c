@@ -48,23 +48,24 @@ static int settle(struct soft_vcpu *s, int status, unsigned insn_len)
 	}
 }
 
-/* The block's instructions, until one says otherwise: its status. */
-static inline int run_block(struct soft_vcpu *s, const struct block *b,
-			    const struct x86_insn **last)
+/*
+ * The block's instructions, until one says otherwise: its status. Most handlers
+ * go straight into the next one's (x86_chain); this loop carries on behind those
+ * that do not. c->insn is the last one run, or the block's end.
+ */
+static inline int run_block(struct soft_vcpu *s, const struct block *b)
 {
 	struct x86_cpu *c = &s->cpu;
 	const struct x86_insn *i = b->insns, *end = i + b->count;
-	u64 rip = c->rip;
 	int r;
 
 	do {
-		rip += i->len;
-		c->rip = rip;
+		c->insn = i;
+		c->rip += i->len;
 		r = i->fn(c, i);
-		i++;
+		i = c->insn + 1;
 	} while (likely(!r) && i < end);
-	s->instructions += (u64)(i - b->insns);
-	*last = i - 1;
+	s->instructions += (u64)((i < end ? i : end) - b->insns);
 	return r;
 }
 
@@ -78,11 +79,10 @@ static int run_plain(struct soft_vcpu *s, struct block *b)
 	u64 key = soft_jump_key(&s->cpu);
 
 	for (;;) {
-		const struct x86_insn *last;
-		int r = run_block(s, b, &last);
+		int r = run_block(s, b);
 
 		if (unlikely(r & ~X86_BREAK))
-			return settle(s, r, last->len);
+			return settle(s, r, s->cpu.insn->len);
 		if (!b->plain || __atomic_load_n(&s->cpu.attention, __ATOMIC_RELAXED))
 			return X86_OK;
 		b = soft_block_hit(s, key);
@@ -103,22 +103,25 @@ static int run_step(struct soft_vcpu *s)
 {
 	struct x86_cpu *c = &s->cpu;
 	struct x86_insn insn;
-	bool stepped;
+	bool stepped, after_ss = c->ss_shadow;
+	u64 held = c->held_dr6;
 	int r;
 
 	if (c->irq_shadow == 2)
 		shadow_advance(c);
-	r = c->debug_exec ? x86_debug_before(c) : X86_OK;
+	c->ss_shadow = false;
+	c->held_dr6 = 0;
+	r = c->debug_exec && !after_ss ? x86_debug_before(c) : X86_OK;
 	if (!r)
 		r = soft_decode_one(c, &insn);
 	if (r)
 		return settle(s, r, 0);
 	stepped = (c->rflags & FL_TF) != 0;
 	c->rflags &= ~(u64)FL_RF;
-	c->pending_dr6 = 0;
+	c->pending_dr6 = held;
 	c->rip += insn.len;
 	s->instructions++;
-	r = insn.fn(c, &insn);
+	r = x86_exec_one(c, &insn);
 	if (c->irq_shadow != 2)
 		shadow_advance(c);
 	if (r < 0)
@@ -146,7 +149,7 @@ static bool attend(struct soft_vcpu *s, struct exit *x)
 		x->reason = EXIT_NONE;
 		return true;
 	}
-	if ((a & ATT_NMI) && !c->nmi_blocked) {
+	if ((a & ATT_NMI) && !c->nmi_blocked && !c->irq_shadow) {
 		__atomic_fetch_and(&c->attention, ~(u32)ATT_NMI, __ATOMIC_SEQ_CST);
 		x->reason = EXIT_NONE;
 		return true;

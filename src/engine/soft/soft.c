@@ -153,7 +153,7 @@ static int soft_nmi_inject(struct vcpu *v)
 
 	if (s->cpu.nmi_blocked || s->pending_nmi || s->cpu.irq_shadow) {
 		__atomic_fetch_or(&s->cpu.attention, ATT_NMI, __ATOMIC_SEQ_CST);
-		return -EAGAIN;
+		return s->cpu.nmi_blocked || s->pending_nmi ? -EAGAIN : -EBUSY;
 	}
 	s->pending_nmi = true;
 	return 0;

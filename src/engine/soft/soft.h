@@ -47,7 +47,7 @@ struct block {
 	u8 mode;
 	u8 count;
 	bool plain; /* ends in a near branch or runs on: see run_plain */
-	struct x86_insn insns[];
+	struct x86_insn insns[]; /* count of them, and the end: x86_bind_end */
 };
 
 #define JUMP_CACHE_SIZE 4096u

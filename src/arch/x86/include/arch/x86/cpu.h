@@ -84,6 +84,8 @@ struct x86_env {
 	/* Around a locked access that the host cannot do as one (it lies across
 	 * two pages, or on a device): keeps other vCPUs' such accesses out. */
 	void (*bus_lock)(struct x86_cpu *c, bool on);
+	/* VMCALL, VMMCALL: 0 and *result, or -ENOSYS for #UD; NULL: always #UD */
+	int (*hypercall)(struct x86_cpu *c, u64 number, const u64 args[4], u64 *result);
 };
 
 /* CPU model: what CPUID says and which MSRs exist. See cpuid.h. */
@@ -93,6 +95,7 @@ struct x86_cpu {
 	/* --- hot: integer state ------------------------------------------ */
 	u64 gpr[REG_COUNT]; /* gpr[REG_ZERO] stays 0 */
 	u64 rip;	    /* while a handler runs: the NEXT instruction */
+	const struct x86_insn *insn; /* the one that runs, or a block's end */
 	u64 lf_res, lf_cv, lf_aux; /* lazy arithmetic flags: flags.h */
 	u64 rflags;		   /* all but FL_ARITH; FL_ONE set */
 	u64 seg_base[SEG_COUNT];   /* effective: 0 for CS DS ES SS in 64-bit mode */
@@ -132,7 +135,9 @@ struct x86_cpu {
 	bool nmi_blocked;
 	bool debug_watch; /* DR7 arms a data or I/O breakpoint */
 	bool debug_exec;  /* DR7 arms an instruction breakpoint */
+	bool ss_shadow;	  /* SS was loaded: no debug trap before the next insn */
 	u64 pending_dr6;  /* data breakpoints hit by this instruction */
+	u64 held_dr6;	  /* those that a load of SS hit: they trap one later */
 
 	struct x86_fault fault; /* filled when a handler returns X86_FAULT */
 	const char *error;	/* X86_ERROR */
@@ -198,6 +203,23 @@ void x86_cpu_fini(struct x86_cpu *c);
 /* Between the live CPU and the common layout. */
 void x86_cpu_get_state(struct x86_cpu *c, struct x86_state *st);
 void x86_cpu_set_state(struct x86_cpu *c, const struct x86_state *st);
+
+/*
+ * How a handler ends: when it is done (X86_OK), straight into the handler of the
+ * instruction behind it, without going back to the run loop. Instructions that run
+ * stand in an array that x86_bind_end closes; c->insn says how far it went.
+ */
+static inline __attribute__((always_inline)) int
+x86_chain(struct x86_cpu *c, const struct x86_insn *i, int status)
+{
+	const struct x86_insn *next = i + 1;
+
+	if (status)
+		return status;
+	c->insn = next;
+	c->rip += next->len;
+	return next->fn(c, next);
+}
 
 /* Guest TSC now. */
 u64 x86_tsc(const struct x86_cpu *c);

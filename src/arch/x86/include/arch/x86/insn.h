@@ -98,6 +98,10 @@ const char *x86_mnemonic(const struct x86_insn *insn);
  * none of them knows executes as #UD. mode as in x86_decode. Never fails.
  */
 void x86_bind(struct x86_insn *insn, unsigned mode);
+/* Makes *insn the end of a block: see x86_chain in cpu.h. */
+void x86_bind_end(struct x86_insn *insn);
+/* Runs one bound instruction by itself; c->rip is already the next one's. */
+int x86_exec_one(struct x86_cpu *c, const struct x86_insn *insn);
 /* Each returns the handler, or NULL when the instruction is not its own. */
 x86_exec_fn x86_bind_int(const struct x86_insn *insn, unsigned mode);
 x86_exec_fn x86_bind_control(const struct x86_insn *insn, unsigned mode);
