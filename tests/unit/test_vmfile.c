@@ -53,6 +53,29 @@ static void test_all_keys(void **state)
 	}
 }
 
+static void test_disks(void **state)
+{
+	struct vm_config cfg;
+	struct error err;
+
+	(void)state;
+	if (parse(&cfg, "kernel: k\ndisks:\n  - a.img\n  - /b,c.img,ro\n  - d,rw\n", &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(cfg.disk_count, 3);
+	assert_string_equal(cfg.disks[0].path, "dir/a.img");
+	assert_string_equal(cfg.disks[1].path, "/b,c.img");
+	assert_string_equal(cfg.disks[2].path, "dir/d");
+	assert_true(!cfg.disks[0].read_only && cfg.disks[1].read_only &&
+		    !cfg.disks[2].read_only);
+	config_fini(&cfg);
+	assert_int_equal(parse(&cfg, "{\"kernel\": \"k\", \"disks\": [\"a,ro\"]}", &err), 0);
+	assert_true(cfg.disk_count == 1 && cfg.disks[0].read_only);
+	config_fini(&cfg);
+	assert_int_equal(parse(&cfg, "kernel: k\ndisks: []\n", &err), 0);
+	assert_int_equal(cfg.disk_count, 0);
+	config_fini(&cfg);
+}
+
 static void test_defaults(void **state)
 {
 	struct vm_config cfg;
@@ -105,6 +128,12 @@ static const struct {
 	{ "kernel: k\ntimeout: -3\n", "dir/vm.yaml:2: timeout:", "seconds" },
 	{ "kernel: k\ntimeout: nan\n", "dir/vm.yaml:2: timeout:", "seconds" },
 	{ "kernel: k\ntimeout: soon\n", "dir/vm.yaml:2: timeout:", "seconds" },
+	{ "kernel: k\ndisks: a.img\n", "dir/vm.yaml:2: disks:", "list of images" },
+	{ "kernel: k\ndisks:\n- [a]\n", "dir/vm.yaml:3: disks:", "plain values" },
+	{ "kernel: k\ndisks:\n- f: a\n", "dir/vm.yaml:3: disks:", "plain values" },
+	{ "kernel: k\ndisks:\n- a,r\n", "dir/vm.yaml:2: disks:", ",ro or ,rw" },
+	{ "kernel: k\ndisks:\n- ''\n", "dir/vm.yaml:2: disks:", "" },
+	{ "kernel: [k]\n", "dir/vm.yaml:1: kernel:", "one value" },
 	{ "kernel: k\ntestdev: maybe\n", "dir/vm.yaml:2: testdev:", "true or false" },
 	{ "kernel: k\ncpus: 1\nkernel: b\n", "dir/vm.yaml:3: kernel:", "line 1" },
 	{ "kernel: &a k\ninitrd: *a\n", "dir/vm.yaml:2:", "alias" },
@@ -253,6 +282,8 @@ static void test_bad_args(void **state)
 		{ "run --name a/b", "--name" },
 		{ "run --kernel=", "--kernel" },
 		{ "run --testdev=perhaps", "--testdev" },
+		{ "run --disk", "--disk" },
+		{ "run --disk a,x", "--disk" },
 	};
 	struct args args;
 	struct error err;
@@ -278,7 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_keys),
-		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_disks), cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_load_faults),
 		cmocka_unit_test(test_sizes),
