@@ -13,6 +13,9 @@ struct chardev_ops {
 	void (*write)(struct chardev *cd, const u8 *data, size_t n);
 	/* The device can take more input (after `receive` took less than all). */
 	void (*input_ready)(struct chardev *cd);
+	/* Bytes written now might be lost: a device that can should keep them
+	 * until this is false again. NULL: never so. */
+	bool (*full)(struct chardev *cd);
 };
 
 /* Embedded by the program in its own struct. */

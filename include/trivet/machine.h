@@ -32,7 +32,8 @@ struct machine_config {
 	struct blob kernel;    /* bzImage, ELF64 vmlinux, PVH ELF, Multiboot 1 */
 	struct blob initrd;    /* or Multiboot's module; may be empty */
 	const char *cmdline;   /* never NULL */
-	struct chardev *console; /* COM1; may be NULL */
+	struct chardev *console; /* COM1, or see hvc; may be NULL */
+	bool hvc; /* console is a virtio console's, not COM1's */
 	bool testdev;
 	struct machine_disk disks[MACHINE_MAX_DISKS]; /* virtio, in this order */
 	unsigned disk_count;

@@ -20,6 +20,7 @@ const char args_usage[] =
 	"  --memory SIZE              such as 512M or 2G\n"
 	"  --disk FILE[,ro]           a disk more (virtio), raw; ro: read-only\n"
 	"  --console stdio|none|FILE  where the serial port goes\n"
+	"  --hvc                      a virtio console for that instead: Linux's hvc0\n"
 	"  --timeout SECONDS          end the machine after that long, status 124\n"
 	"  --stats[=json]             what the machine did, on stderr at the end\n"
 	"  --testdev                  add QEMU's test device, for test kernels\n";
@@ -28,6 +29,7 @@ const char args_usage[] =
 static const enum config_key option_keys[] = {
 	KEY_NAME, KEY_ENGINE, KEY_KERNEL,  KEY_INITRD,  KEY_APPEND,
 	KEY_CPUS, KEY_MEMORY, KEY_CONSOLE, KEY_TIMEOUT, KEY_TESTDEV,
+	KEY_HVC,
 };
 
 /* The setting that the option (without "--", n characters) names, or -1. */
@@ -78,7 +80,7 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 		return error_set(err, -EINVAL,
 				 "--%.*s: no such option; see `trivet help`", (int)n,
 				 name);
-	if (key == KEY_TESTDEV && !value)
+	if ((key == KEY_TESTDEV || key == KEY_HVC) && !value)
 		value = "true";
 	else if (!value && *i + 1 < argc)
 		value = argv[++*i];

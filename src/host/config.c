@@ -20,7 +20,7 @@ static const char *const key_names[CONFIG_KEYS] = {
 	[KEY_MEMORY] = "memory",   [KEY_KERNEL] = "kernel",
 	[KEY_INITRD] = "initrd",   [KEY_APPEND] = "append",
 	[KEY_CONSOLE] = "console", [KEY_TIMEOUT] = "timeout",
-	[KEY_TESTDEV] = "testdev", [KEY_DISKS] = "disks",
+	[KEY_HVC] = "hvc",	   [KEY_TESTDEV] = "testdev", [KEY_DISKS] = "disks",
 };
 
 const char *config_key_name(enum config_key key)
@@ -196,6 +196,9 @@ int config_set_number(struct vm_config *cfg, enum config_key key, u64 value,
 					"expected seconds, from 0.001 to a year");
 		cfg->timeout_ms = value;
 		break;
+	case KEY_HVC:
+		cfg->hvc = value != 0;
+		break;
 	case KEY_TESTDEV:
 		cfg->testdev = value != 0;
 		break;
@@ -309,6 +312,7 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 		ok = seconds_parse(text, &value);
 		expected = "a number of seconds such as 60 or 2.5";
 		break;
+	case KEY_HVC:
 	case KEY_TESTDEV:
 		value = !strcmp(text, "true");
 		ok = value || !strcmp(text, "false");

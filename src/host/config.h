@@ -20,6 +20,7 @@ enum config_key {
 	KEY_APPEND,
 	KEY_CONSOLE,
 	KEY_TIMEOUT,
+	KEY_HVC,
 	KEY_TESTDEV,
 	KEY_DISKS, /* --disk on the command line, which adds one */
 	CONFIG_KEYS
@@ -49,6 +50,7 @@ struct vm_config {
 	u64 memory;    /* bytes, a multiple of 1 MiB */
 	u64 cpus;
 	u64 timeout_ms; /* 0: none */
+	bool hvc; /* the console is virtio's */
 	bool testdev;
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;

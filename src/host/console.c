@@ -56,7 +56,13 @@ static void console_input_ready(struct chardev *cd)
 		(void)!write(c->wake_fd, &one, sizeof one);
 }
 
+static bool console_full(struct chardev *cd)
+{
+	return console_congested(console_of(cd));
+}
+
 static const struct chardev_ops console_ops = {
+	.full = console_full,
 	.write = console_write,
 	.input_ready = console_input_ready,
 };

@@ -204,6 +204,7 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 		.cpus = (unsigned)cfg->cpus,
 		.cpu_model = cfg->cpu,
 		.cmdline = cfg->append,
+		.hvc = cfg->hvc,
 		.testdev = cfg->testdev,
 	};
 	status = run_host(h, &err);

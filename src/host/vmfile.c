@@ -19,7 +19,7 @@ struct vmfile {
 	char *name, *engine, *cpu, *memory, *kernel, *initrd, *append, *console;
 	u64 *cpus;
 	double *timeout;
-	int *testdev;
+	int *hvc, *testdev;
 	char **disks;
 	unsigned disks_count;
 };
@@ -47,6 +47,10 @@ static const cyaml_schema_field_t fields[] = {
 			     struct vmfile, cpus),
 	CYAML_FIELD_FLOAT_PTR("timeout", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			      struct vmfile, timeout),
+	CYAML_FIELD_ENUM_PTR("hvc",
+			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
+				     CYAML_FLAG_STRICT,
+			     struct vmfile, hvc, truth, ARRAY_SIZE(truth)),
 	CYAML_FIELD_ENUM_PTR("testdev",
 			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
 				     CYAML_FLAG_STRICT,
@@ -110,7 +114,7 @@ static const char *key_expects(const char *key)
 		return "a number from 1 to 32";
 	if (!strcmp(key, "timeout"))
 		return "a number of seconds";
-	if (!strcmp(key, "testdev"))
+	if (!strcmp(key, "testdev") || !strcmp(key, "hvc"))
 		return "true or false";
 	if (!strcmp(key, "disks"))
 		return "a list of images, each a line `- FILE` or `- FILE,ro`";
@@ -224,6 +228,8 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 	if (f->cpus && (r = apply_number(a, KEY_CPUS, *f->cpus)))
 		return r;
 	if (f->timeout && (r = apply_number(a, KEY_TIMEOUT, milliseconds(*f->timeout))))
+		return r;
+	if (f->hvc && (r = apply_number(a, KEY_HVC, (u64)*f->hvc)))
 		return r;
 	if (f->testdev && (r = apply_number(a, KEY_TESTDEV, (u64)*f->testdev)))
 		return r;

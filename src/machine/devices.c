@@ -17,6 +17,7 @@
 #include <trivet/pci.h>
 #include <trivet/string.h>
 #include <trivet/virtio/blk.h>
+#include <trivet/virtio/console.h>
 #include <trivet/virtio/rng.h>
 
 /* The 8259 pair's INTR pin goes to the local APICs' LINT0. */
@@ -68,7 +69,8 @@ static int create_legacy(struct devices *d, struct vm *vm,
 	if (r)
 		return r;
 	*what = "serial port";
-	r = serial_create(vm, COM1_PORT, COM1_IRQ, c->console, &d->com1);
+	r = serial_create(vm, COM1_PORT, COM1_IRQ, c->hvc ? NULL : c->console,
+			  &d->com1);
 	if (r)
 		return r;
 	*what = "keyboard controller";
@@ -114,7 +116,11 @@ static int create_virtio(struct devices *d, struct vm *vm,
 	if (r)
 		return r;
 	*what = "virtio entropy device";
-	return virtio_rng_create(vm, d->pci_host, &d->rng);
+	r = virtio_rng_create(vm, d->pci_host, &d->rng);
+	if (r || !c->hvc || !c->console)
+		return r;
+	*what = "virtio console";
+	return virtio_console_create(vm, d->pci_host, c->console, &d->hvc);
 }
 
 int devices_create(struct devices *d, struct vm *vm,
@@ -147,6 +153,8 @@ void devices_reset(struct devices *d, bool asleep)
 		if (d->disks[i])
 			virtio_blk_reset(d->disks[i]);
 	virtio_rng_reset(d->rng);
+	if (d->hvc)
+		virtio_console_reset(d->hvc);
 	pci_host_reset(d->pci_host);
 	if (!asleep)
 		acpi_pm_reset(d->acpi_pm);
@@ -172,6 +180,7 @@ void devices_destroy(struct devices *d)
 	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
 		DESTROY(d, disks[i], virtio_blk_destroy);
 	DESTROY(d, rng, virtio_rng_destroy);
+	DESTROY(d, hvc, virtio_console_destroy);
 	DESTROY(d, testdev, testdev_destroy);
 	DESTROY(d, fw_cfg, fw_cfg_destroy);
 	DESTROY(d, debug_exit, debug_exit_destroy);

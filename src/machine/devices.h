@@ -20,6 +20,7 @@ struct devices {
 	struct fw_cfg *fw_cfg;
 	struct testdev *testdev;
 	struct virtio_rng *rng;
+	struct virtio_console *hvc;
 	struct virtio_blk *disks[MACHINE_MAX_DISKS];
 };
 

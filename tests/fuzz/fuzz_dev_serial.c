@@ -18,7 +18,7 @@ static void refill(struct chardev *cd)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const struct dev_window w[] = { { false, 0x3f8, 8 } };
-	static const struct chardev_ops ops = { echo, refill };
+	static const struct chardev_ops ops = { .write = echo, .input_ready = refill };
 	struct chardev cd = { .ops = &ops };
 	struct dev_fixture f;
 	struct serial *d;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Disk and entropy device against a driver gone mad: records of eight bytes write
+ * Disk, entropy device and console against a driver gone mad: records of eight bytes write
  * rings and buffers, registers and configuration space, notify, end requests. The
  * sanitizers judge; besides, nothing may be in flight without a request.
  */
@@ -52,9 +52,20 @@ static void write_ring(struct vx *x, const struct record *r)
 	}
 }
 
+/* The backend's side: input, a full one, time. */
+static void console(struct vx *x, const struct record *r)
+{
+	struct chardev *cd = &x->chardev;
+
+	x->room = r->value & 0xfff;
+	(void)cd->receive(cd->receive_ctx, x->disk, r->at & 0xff);
+	fake.clock_ns += r->value;
+	timers_run(&x->vm);
+}
+
 static void step(struct vx *x, const struct record *r)
 {
-	unsigned device = 1 + (r->op >> 3 & 1), size = 1u << (r->size & 3);
+	unsigned device = 1 + (r->op >> 3) % 3, size = 1u << (r->size & 3);
 	u64 value = r->size & 0x80 ? r->value * 0x100000001ull : r->value;
 
 	switch (r->op & 7) {
@@ -63,11 +74,12 @@ static void step(struct vx *x, const struct record *r)
 		write_ring(x, r);
 		break;
 	case 2:
-		vx_notify(x, device);
+		vx_wr(x, device, 0x3000 + 4 * (r->at & 1u), 2, r->at & 1u);
 		break;
 	case 3:
 		if (r->size & 0x40)
-			vx_start(x, device, r->value, (u16)(1u << (r->at & 7)));
+			vx_start_queue(x, device, r->value, r->at >> 3 & 1,
+				       (u16)(1u << (r->at & 7)));
 		else
 			vx_wr(x, device, r->at & 0x7fff, size, value);
 		break;
@@ -79,7 +91,10 @@ static void step(struct vx *x, const struct record *r)
 		(void)bus_read(&x->vm.mmio, NULL, vx_config(device, r->at & 0xfff), size);
 		break;
 	case 6:
-		(void)vx_end_one(x, r->value & 1 ? -EIO : 0);
+		if (r->size & 0x40)
+			console(x, r);
+		else
+			(void)vx_end_one(x, r->value & 1 ? -EIO : 0);
 		break;
 	default:
 		vx_wr(x, device, r->at & 0x3f, size, value);
@@ -96,8 +111,10 @@ static void power_cycle(struct vx *x)
 		check(x->submitted <= 1u << 20);
 	virtio_blk_reset(x->blk);
 	virtio_rng_reset(x->rng);
+	virtio_console_reset(x->console);
 	pci_host_reset(x->pci);
-	check(!x->lines.level && !vx_status(x, 1) && !vx_status(x, 2));
+	check(!x->lines.level && !vx_status(x, 1) && !vx_status(x, 2) &&
+	      !vx_status(x, 3) && !x->vm.timers);
 	x->submitted = 0;
 }
 
@@ -119,6 +136,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			   (data[0] & 4 ? BIT(9) | BIT(13) | BIT(14) : 0), 8);
 	if (data[0] & 8)
 		vx_start(x, 2, VIRTIO_F_INDIRECT_DESC, 8);
+	if (data[0] & 16)
+		vx_start_queue(x, 3, VIRTIO_F_INDIRECT_DESC, data[0] >> 5 & 1, 8);
 	for (data++, size--; size >= sizeof r; data += sizeof r, size -= sizeof r) {
 		memcpy(&r, data, sizeof r);
 		step(x, &r);

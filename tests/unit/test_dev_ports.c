@@ -57,7 +57,7 @@ static void backend_ready(struct chardev *cd)
 		p->feed += feed(p, p->feed);
 }
 
-static const struct chardev_ops backend_ops = { backend_write, backend_ready };
+static const struct chardev_ops backend_ops = { .write = backend_write, .input_ready = backend_ready };
 
 static void flush(void *ctx, gpa_t page)
 {

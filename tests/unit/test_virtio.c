@@ -11,6 +11,7 @@
 
 #define DISK 1
 #define RNG 2
+#define CONSOLE 3
 #define Q 8u
 #define F_FLUSH BIT(9)
 #define F_RANGES (BIT(13) | BIT(14))
@@ -385,6 +386,64 @@ static void test_rng(void **state)
 	assert_int_equal(x->lines.level, 0);
 }
 
+static void test_console_output(void **state)
+{
+	struct vx *x = *state;
+
+	vx_start_queue(x, CONSOLE, 0, 1, Q);
+	memcpy(x->ram + VX_DATA, "one two", 7);
+	for (unsigned i = 7; i < 5000; i++)
+		x->ram[VX_DATA + i] = (u8)i;
+	vx_desc(x, 0, VX_DATA, 4, 1, 1);
+	vx_desc(x, 1, VX_DATA + 4, 4996, 0, 0);
+	x->room = 2000; /* then full: the rest has to wait */
+	vx_offer(x, Q, 0);
+	vx_wr(x, CONSOLE, 0x3004, 2, 1);
+	assert_int_equal(x->written, 2048);
+	assert_int_equal(vx_used(x), 0);
+	fake.clock_ns += NS_PER_SEC;
+	timers_run(&x->vm);
+	assert_int_equal(x->written, 2048);
+	x->room = 1u << 20;
+	fake.clock_ns += NS_PER_SEC;
+	timers_run(&x->vm);
+	assert_int_equal(vx_used(x), 1);
+	assert_int_equal(x->written, 5000);
+	assert_memory_equal(x->output, x->ram + VX_DATA, 5000);
+	assert_int_equal(x->lines.level, BIT(19));
+	/* a reset in the middle forgets the rest */
+	x->room = 0;
+	vx_offer(x, Q, 0);
+	vx_wr(x, CONSOLE, 0x3004, 2, 1);
+	vx_wr(x, CONSOLE, 0x14, 1, 0);
+	assert_int_equal(vx_status(x, CONSOLE), 0);
+	assert_null(x->vm.timers);
+}
+
+static void test_console_input(void **state)
+{
+	struct chardev *cd;
+	struct vx *x = *state;
+
+	cd = &x->chardev;
+	assert_int_equal(cd->receive(cd->receive_ctx, (const u8 *)"abc", 3), 0);
+	vx_start_queue(x, CONSOLE, 0, 0, Q);
+	assert_int_equal(cd->receive(cd->receive_ctx, (const u8 *)"abc", 3), 0);
+	vx_desc(x, 0, VX_DATA, 2, 2, 0);
+	vx_desc(x, 1, VX_DATA + 2, 8, 2, 0);
+	vx_offer(x, Q, 0);
+	vx_offer(x, Q, 1);
+	x->invitations = 0;
+	vx_notify(x, CONSOLE);
+	assert_int_equal(x->invitations, 1);
+	assert_int_equal(cd->receive(cd->receive_ctx, (const u8 *)"abcdef", 6), 6);
+	assert_memory_equal(x->ram + VX_DATA, "abcdef", 6);
+	assert_int_equal(vx_used(x), 2);
+	assert_int_equal(get_le32(x->ram + VX_USED + 8), 2);
+	assert_int_equal(get_le32(x->ram + VX_USED + 16), 4);
+	assert_int_equal(cd->receive(cd->receive_ctx, (const u8 *)"g", 1), 0);
+}
+
 static void test_machine_reset(void **state)
 {
 	struct vx *x = *state;
@@ -407,7 +466,8 @@ int main(void)
 		T(test_capabilities), T(test_negotiation), T(test_disk), T(test_read_only),
 		T(test_framing), T(test_indirect), T(test_hostile_rings),
 		T(test_hostile_places), T(test_in_flight), T(test_event_index),
-		T(test_no_interrupt_flag), T(test_rng), T(test_machine_reset),
+		T(test_no_interrupt_flag), T(test_rng),
+		T(test_console_output), T(test_console_input), T(test_machine_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

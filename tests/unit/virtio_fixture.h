@@ -7,6 +7,7 @@
 #define TESTS_VIRTIO_FIXTURE_H
 
 #include <trivet/virtio/blk.h>
+#include <trivet/virtio/console.h>
 #include <trivet/virtio/rng.h>
 
 #include "dev_fixture.h"
@@ -42,6 +43,11 @@ struct vx {
 	unsigned submitted;
 	struct virtio_blk *blk;
 	struct virtio_rng *rng;
+	struct chardev chardev;
+	struct virtio_console *console;
+	u8 output[65536];
+	size_t written, room;	/* room: bytes until the backend is full */
+	unsigned invitations;
 	u8 *ram;
 	u16 avail;   /* the driver's index */
 	unsigned messages;
@@ -87,6 +93,27 @@ static inline bool vx_end_one(struct vx *x, int result)
 
 static const struct blockdev_ops vx_backend_ops = { vx_submit };
 
+static inline void vx_write(struct chardev *cd, const u8 *data, size_t n)
+{
+	struct vx *x = CONTAINER_OF(cd, struct vx, chardev);
+
+	for (size_t i = 0; i < n; i++)
+		x->output[x->written++ % sizeof x->output] = data[i];
+	x->room -= n < x->room ? n : x->room;
+}
+
+static inline void vx_input_ready(struct chardev *cd)
+{
+	CONTAINER_OF(cd, struct vx, chardev)->invitations++;
+}
+
+static inline bool vx_full(struct chardev *cd)
+{
+	return !CONTAINER_OF(cd, struct vx, chardev)->room;
+}
+
+static const struct chardev_ops vx_chardev_ops = { vx_write, vx_input_ready, vx_full };
+
 static int vx_send(void *ctx, u64 address, u32 data)
 {
 	struct vx *x = ctx;
@@ -96,7 +123,7 @@ static int vx_send(void *ctx, u64 address, u32 data)
 	return 0;
 }
 
-/* Device 1 is a disk, device 2 the entropy device. */
+/* Device 1 is a disk, device 2 the entropy device, device 3 a console. */
 static inline void vx_init(struct vx *x, bool read_only)
 {
 	struct error err;
@@ -115,8 +142,11 @@ static inline void vx_init(struct vx *x, bool read_only)
 	x->backend = (struct blockdev){ .ops = &vx_backend_ops, .size = VX_DISK,
 					.read_only = read_only, .discard = !read_only,
 					.serial = "serial-0" };
+	x->chardev.ops = &vx_chardev_ops;
+	x->room = 1u << 30;
 	if (virtio_blk_create(&x->vm, x->pci, "test disk", &x->backend, &x->blk) ||
-	    virtio_rng_create(&x->vm, x->pci, &x->rng))
+	    virtio_rng_create(&x->vm, x->pci, &x->rng) ||
+	    virtio_console_create(&x->vm, x->pci, &x->chardev, &x->console))
 		__builtin_trap();
 }
 
@@ -126,8 +156,9 @@ static inline void vx_fini(struct vx *x)
 		;
 	virtio_blk_destroy(x->blk);
 	virtio_rng_destroy(x->rng);
+	virtio_console_destroy(x->console);
 	pci_host_destroy(x->pci);
-	if (x->vm.mmio.count || x->vm.pio.count)
+	if (x->vm.mmio.count || x->vm.pio.count || x->vm.timers)
 		__builtin_trap();
 	vm_fini(&x->vm);
 }
@@ -155,8 +186,9 @@ static inline void vx_wr(struct vx *x, unsigned device, u64 at, unsigned size, u
 	bus_write(&x->vm.mmio, NULL, vx_bar(x, device) + at, size, v);
 }
 
-/* As a driver does it: 3.1.1. size entries; the rings at VX_DESC and so on. */
-static inline void vx_start(struct vx *x, unsigned device, u64 features, u16 size)
+/* As a driver does it: 3.1.1. One queue of size entries, at VX_DESC and so on. */
+static inline void vx_start_queue(struct vx *x, unsigned device, u64 features, u16 queue,
+				  u16 size)
 {
 	features |= VIRTIO_F_VERSION_1;
 	x->avail = 0;
@@ -168,13 +200,18 @@ static inline void vx_start(struct vx *x, unsigned device, u64 features, u16 siz
 		vx_wr(x, device, 0x0c, 4, (u32)(features >> (32 * i)));
 	}
 	vx_wr(x, device, 0x14, 1, 11);
-	vx_wr(x, device, 0x16, 2, 0);
+	vx_wr(x, device, 0x16, 2, queue);
 	vx_wr(x, device, 0x18, 2, size);
 	vx_wr(x, device, 0x20, 4, VX_DESC);
 	vx_wr(x, device, 0x28, 4, VX_AVAIL);
 	vx_wr(x, device, 0x30, 4, VX_USED);
 	vx_wr(x, device, 0x1c, 2, 1);
 	vx_wr(x, device, 0x14, 1, 15);
+}
+
+static inline void vx_start(struct vx *x, unsigned device, u64 features, u16 size)
+{
+	vx_start_queue(x, device, features, 0, size);
 }
 
 static inline u8 vx_status(struct vx *x, unsigned device)
