@@ -197,21 +197,21 @@ static unsigned sse_prefix(const struct x86_insn *i)
 x86_exec_fn x86_bind_fpu(const struct x86_insn *i, unsigned mode)
 {
 	unsigned map = i->key >> 8, pfx = sse_prefix(i);
-	bool mem = (i->flags & X86_I_MEM) != 0;
+	enum sse_form form = !(i->flags & X86_I_MEM) ? SSE_REG :
+			     sse_plain(i, mode)	      ? SSE_PLAIN : SSE_MEM;
 	u8 op = (u8)i->key;
 	x86_exec_fn fn;
 
-	(void)mode;
 	if (i->flags & X86_I_VEX)
 		return NULL;
 	if (map == X86_MAP_1)
 		return x87_bind(i);
 	if (i->key == X86_KEY(X86_MAP_0F, 0xae))
 		return pfx == PFX_NP ? fpu_bind_state(i) : NULL;
-	if ((fn = sse_bind_move(map, pfx, op, mem)) != NULL ||
-	    (fn = sse_bind_fp(map, pfx, op, mem)) != NULL ||
-	    (fn = sse_bind_int(map, pfx, op, mem)) != NULL ||
-	    (fn = sse_bind_imm(map, pfx, op, mem)) != NULL ||
+	if ((fn = sse_bind_move(map, pfx, op, form)) != NULL ||
+	    (fn = sse_bind_fp(map, pfx, op, form)) != NULL ||
+	    (fn = sse_bind_int(map, pfx, op, form)) != NULL ||
+	    (fn = sse_bind_imm(map, pfx, op, form)) != NULL ||
 	    (pfx == PFX_66 && (fn = sse_bind_shift(i)) != NULL) ||
 	    (fn = sse_bind_cvt(i, pfx)) != NULL ||
 	    (fn = mmx_bind(i, pfx)) != NULL)

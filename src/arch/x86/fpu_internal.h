@@ -29,10 +29,31 @@ typedef void (*sse_raw)(void *dst, const void *src);
 /* Mandatory prefix of an opcode; F2 and F3 win over 66. */
 enum sse_prefix { PFX_NP, PFX_66, PFX_F3, PFX_F2, PFX_COUNT };
 
-/* The two handlers of an opcode: register and memory form, NULL where #UD. */
+/*
+ * The handlers of an opcode: register and memory form, NULL where #UD; and where
+ * it pays a memory form for operands that need nothing but an addition, see
+ * sse_plain.
+ */
 struct sse_entry {
-	x86_exec_fn reg, mem;
+	x86_exec_fn reg, mem, plain;
 };
+
+enum sse_form { SSE_REG, SSE_MEM, SSE_PLAIN };
+
+/* 64-bit mode, a segment whose base is 0 there, a 64-bit address not relative to
+ * RIP. While alignment is checked the translation cache is empty (cpu.h). */
+FPU_INLINE bool sse_plain(const struct x86_insn *i, unsigned mode)
+{
+	return mode == X86_MODE_64 && i->addrsize == 8 && !i->rip_rel &&
+	       i->seg != SEG_FS && i->seg != SEG_GS;
+}
+
+FPU_INLINE x86_exec_fn sse_pick(const struct sse_entry *e, enum sse_form form)
+{
+	if (form == SSE_REG)
+		return e->reg;
+	return form == SSE_PLAIN && e->plain ? e->plain : e->mem;
+}
 
 /*
  * Can the instruction raise SIMD floating-point exceptions, and which elements
@@ -134,10 +155,14 @@ void x87_clear_pointers(struct x86_fxsave *fx);
 x86_exec_fn x87_bind(const struct x86_insn *i);
 x86_exec_fn x87_bind_env(unsigned op, unsigned reg);
 x86_exec_fn fpu_bind_state(const struct x86_insn *i);
-x86_exec_fn sse_bind_int(unsigned map, unsigned pfx, u8 op, bool mem);
-x86_exec_fn sse_bind_fp(unsigned map, unsigned pfx, u8 op, bool mem);
-x86_exec_fn sse_bind_move(unsigned map, unsigned pfx, u8 op, bool mem);
-x86_exec_fn sse_bind_imm(unsigned map, unsigned pfx, u8 op, bool mem);
+x86_exec_fn sse_bind_int(unsigned map, unsigned pfx, u8 op,
+			 enum sse_form form);
+x86_exec_fn sse_bind_fp(unsigned map, unsigned pfx, u8 op,
+			 enum sse_form form);
+x86_exec_fn sse_bind_move(unsigned map, unsigned pfx, u8 op,
+			 enum sse_form form);
+x86_exec_fn sse_bind_imm(unsigned map, unsigned pfx, u8 op,
+			 enum sse_form form);
 /* Opcodes 0F 71, 72, 73 with 66. */
 x86_exec_fn sse_bind_shift(const struct x86_insn *i);
 x86_exec_fn sse_bind_cvt(const struct x86_insn *i, unsigned pfx);
@@ -190,6 +215,17 @@ FPU_INLINE void *fpu_fast(const struct x86_cpu *c, const struct x86_insn *i,
 	u64 lin = x86_ea(c, i) + c->seg_base[i->seg];
 
 	if (unlikely(!(c->flat & (1u << i->seg))) || (align && unlikely(lin & 15)))
+		return NULL;
+	return x86_tlb_hit(c, lin, size, access);
+}
+
+/* The same for an operand that sse_plain holds for. */
+FPU_INLINE void *fpu_fast_plain(const struct x86_cpu *c, const struct x86_insn *i,
+				unsigned size, enum x86_access access, bool align)
+{
+	u64 lin = c->gpr[i->base] + (c->gpr[i->index] << i->scale) + (u64)(s64)i->disp;
+
+	if (align && unlikely(lin & 15))
 		return NULL;
 	return x86_tlb_hit(c, lin, size, access);
 }
@@ -251,12 +287,13 @@ int sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
 		      unsigned size, bool align, enum sse_fp fp);
 FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 			    sse_raw raw, unsigned size, bool align,
-			    enum sse_fp fp)
+			    enum sse_fp fp, bool plain)
 {
 	const void *src;
 
 	SSE_CHECK(c);
-	src = fpu_fast(c, i, size, X86_READ, align);
+	src = plain ? fpu_fast_plain(c, i, size, X86_READ, align) :
+		      fpu_fast(c, i, size, X86_READ, align);
 	if (unlikely(!src))
 		return sse_exec_mem_slow(c, i, raw, size, align, fp);
 	return sse_run(c, raw, sse_reg(c, i->reg), src, fp);
@@ -283,10 +320,17 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
 		return x86_chain(c, i, sse_exec_mem(c, i, raw_##name, size,    \
-						    align, fp));               \
+						    align, fp, false));        \
+	}                                                                      \
+	static int name##_p(struct x86_cpu *c, const struct x86_insn *i)       \
+	{                                                                      \
+		return x86_chain(c, i, sse_exec_mem(c, i, raw_##name, size,    \
+						    align, fp, true));         \
 	}
 
-#define SSE_ENTRY(name) { name##_r, name##_m }
+#define SSE_ENTRY(name) { name##_r, name##_m, NULL }
+/* For those made by SSE_OP. */
+#define SSE_OP_ENTRY(name) { name##_r, name##_m, name##_p }
 
 /* A table of 256 raw functions by immediate, 16 bytes apart: sse_stub.S. */
 FPU_INLINE sse_raw sse_stub(const u8 *table, const struct x86_insn *i)

@@ -13,7 +13,7 @@
 	}                                                                      \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return sse_exec_mem(c, i, raw_##name, size, false, fp);        \
+		return sse_exec_mem(c, i, raw_##name, size, false, fp, false); \
 	}
 
 CVT_FROM(cvtsi2ss32, "cvtsi2ssl", 4, FP_ONLY)

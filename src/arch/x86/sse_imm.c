@@ -13,7 +13,7 @@
 	{                                                                      \
 		return x86_chain(c, i, sse_exec_mem(c, i,                      \
 				 sse_stub(sse_stub_##name, i), size, align,    \
-				 fp));                                         \
+				 fp, false));                                  \
 	}
 
 IMM_OP(pshufd, 16, true, FP_NONE)
@@ -88,7 +88,7 @@ static int insertps_r(struct x86_cpu *c, const struct x86_insn *i)
 static int insertps_m(struct x86_cpu *c, const struct x86_insn *i)
 {
 	return sse_exec_mem(c, i, sse_stub(sse_stub_insertps, i), 4, false,
-			    FP_NONE);
+			    FP_NONE, false);
 }
 
 /* Opcodes 71 72 73: the shift by register takes the immediate as its count. */
@@ -163,7 +163,7 @@ static const struct sse_entry map_0f3a_66[256] = {
 	[0x21] = SSE_ENTRY(insertps),
 };
 
-x86_exec_fn sse_bind_imm(unsigned map, unsigned pfx, u8 op, bool mem)
+x86_exec_fn sse_bind_imm(unsigned map, unsigned pfx, u8 op, enum sse_form form)
 {
 	const struct sse_entry *e;
 
@@ -173,7 +173,7 @@ x86_exec_fn sse_bind_imm(unsigned map, unsigned pfx, u8 op, bool mem)
 		e = &map_0f3a_66[op];
 	else
 		return NULL;
-	return mem ? e->mem : e->reg;
+	return sse_pick(e, form);
 }
 
 x86_exec_fn sse_bind_shift(const struct x86_insn *i)

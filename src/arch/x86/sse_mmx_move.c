@@ -197,7 +197,7 @@ static int cvtpi2(struct x86_cpu *c, const struct x86_insn *i)
 	enum sse_fp fp = single ? FP_ONLY : FP_NONE;
 
 	if (i->flags & X86_I_MEM)
-		return sse_exec_mem(c, i, raw, 8, false, fp);
+		return sse_exec_mem(c, i, raw, 8, false, fp, false);
 	MIXED_CHECK(c);
 	mmx_begin(c);
 	return sse_run(c, raw, sse_reg(c, i->reg), mmx_reg(c, i->rm), fp);

@@ -52,39 +52,60 @@ static int FPU_COLD load16_slow(struct x86_cpu *c, const struct x86_insn *i,
 	return r;
 }
 
-FPU_INLINE int load16(struct x86_cpu *c, const struct x86_insn *i, bool align)
+/* The operand's host address, or NULL for the slow path; plain: see sse_plain. */
+FPU_INLINE void *fast(const struct x86_cpu *c, const struct x86_insn *i, unsigned size,
+		      enum x86_access access, bool align, bool plain)
+{
+	return plain ? fpu_fast_plain(c, i, size, access, align) :
+		       fpu_fast(c, i, size, access, align);
+}
+
+FPU_INLINE int load16(struct x86_cpu *c, const struct x86_insn *i, bool align,
+		      bool plain)
 {
 	const void *src;
 
 	SSE_CHECK(c);
-	src = fpu_fast(c, i, 16, X86_READ, align);
+	src = fast(c, i, 16, X86_READ, align, plain);
 	if (unlikely(!src))
 		return load16_slow(c, i, align);
 	*(sse_v *)sse_reg(c, i->reg) = *(const sse_vu *)src;
 	return X86_OK;
 }
 
-static int load16_aligned(struct x86_cpu *c, const struct x86_insn *i)
+FPU_INLINE int store16(struct x86_cpu *c, const struct x86_insn *i, bool align,
+		       bool plain)
 {
-	return x86_chain(c, i, load16(c, i, true));
-}
+	void *p;
 
-static int load16_any(struct x86_cpu *c, const struct x86_insn *i)
-{
-	return x86_chain(c, i, load16(c, i, false));
-}
-
-static int store16_aligned(struct x86_cpu *c, const struct x86_insn *i)
-{
 	SSE_CHECK(c);
-	return x86_chain(c, i, sse_store16(c, i, true, sse_reg(c, i->reg)));
+	p = fast(c, i, 16, X86_WRITE, align, plain);
+	if (unlikely(!p))
+		return sse_store16_slow(c, i, align, sse_reg(c, i->reg));
+	*(sse_vu *)p = *(const sse_v *)sse_reg(c, i->reg);
+	return X86_OK;
 }
 
-static int store16_any(struct x86_cpu *c, const struct x86_insn *i)
-{
-	SSE_CHECK(c);
-	return x86_chain(c, i, sse_store16(c, i, false, sse_reg(c, i->reg)));
-}
+/* Both memory forms of a move: name, and name_plain. */
+#define MOVE(name, expr_of_plain)                                              \
+	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
+	{                                                                      \
+		const bool plain = false;                                      \
+									       \
+		return x86_chain(c, i, expr_of_plain);                         \
+	}                                                                      \
+	static int name##_plain(struct x86_cpu *c, const struct x86_insn *i)   \
+	{                                                                      \
+		const bool plain = true;                                       \
+									       \
+		return x86_chain(c, i, expr_of_plain);                         \
+	}
+#define MOVES(reg, name) { reg, name, name##_plain }
+
+MOVE(load16_aligned, load16(c, i, true, plain))
+MOVE(load16_any, load16(c, i, false, plain))
+MOVE(store16_aligned, store16(c, i, true, plain))
+MOVE(store16_any, store16(c, i, false, plain))
 
 /* --- MOVSS, MOVSD, MOVQ, MOVD ------------------------------------------------ */
 
@@ -107,59 +128,59 @@ static int FPU_COLD store_half_slow(struct x86_cpu *c, const struct x86_insn *i,
 			 get_half(c, i->reg, half) & bits_mask(8 * size));
 }
 
-static int load4(struct x86_cpu *c, const struct x86_insn *i)
+FPU_INLINE int load_4(struct x86_cpu *c, const struct x86_insn *i, bool plain)
 {
 	const x86_u32u *p;
 
 	SSE_CHECK(c);
-	p = fpu_fast(c, i, 4, X86_READ, false);
+	p = fast(c, i, 4, X86_READ, false, plain);
 	if (unlikely(!p))
 		return load_low_slow(c, i, 4);
 	set_low(c, i->reg, *p);
-	return x86_chain(c, i, X86_OK);
+	return X86_OK;
 }
 
-static int load8(struct x86_cpu *c, const struct x86_insn *i)
+FPU_INLINE int load_8(struct x86_cpu *c, const struct x86_insn *i, bool plain)
 {
 	const x86_u64u *p;
 
 	SSE_CHECK(c);
-	p = fpu_fast(c, i, 8, X86_READ, false);
+	p = fast(c, i, 8, X86_READ, false, plain);
 	if (unlikely(!p))
 		return load_low_slow(c, i, 8);
 	set_low(c, i->reg, *p);
-	return x86_chain(c, i, X86_OK);
+	return X86_OK;
 }
 
-static int store4(struct x86_cpu *c, const struct x86_insn *i)
+FPU_INLINE int store_4(struct x86_cpu *c, const struct x86_insn *i, bool plain)
 {
 	x86_u32u *p;
 
 	SSE_CHECK(c);
-	p = fpu_fast(c, i, 4, X86_WRITE, false);
+	p = fast(c, i, 4, X86_WRITE, false, plain);
 	if (unlikely(!p))
 		return store_half_slow(c, i, 4, 0);
 	*p = (u32)get_half(c, i->reg, 0);
-	return x86_chain(c, i, X86_OK);
+	return X86_OK;
 }
 
 FPU_INLINE int store_half(struct x86_cpu *c, const struct x86_insn *i,
-			  unsigned half)
+			  unsigned half, bool plain)
 {
 	x86_u64u *p;
 
 	SSE_CHECK(c);
-	p = fpu_fast(c, i, 8, X86_WRITE, false);
+	p = fast(c, i, 8, X86_WRITE, false, plain);
 	if (unlikely(!p))
 		return store_half_slow(c, i, 8, half);
 	*p = get_half(c, i->reg, half);
 	return X86_OK;
 }
 
-static int store8(struct x86_cpu *c, const struct x86_insn *i)
-{
-	return x86_chain(c, i, store_half(c, i, 0));
-}
+MOVE(load4, load_4(c, i, plain))
+MOVE(load8, load_8(c, i, plain))
+MOVE(store4, store_4(c, i, plain))
+MOVE(store8, store_half(c, i, 0, plain))
 
 FPU_INLINE int merge4(struct x86_cpu *c, unsigned dst, unsigned src)
 {
@@ -276,7 +297,7 @@ static int movhp_load(struct x86_cpu *c, const struct x86_insn *i)
 
 static int movhp_store(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return store_half(c, i, 1);
+	return store_half(c, i, 1, false);
 }
 
 static int movhlps(struct x86_cpu *c, const struct x86_insn *i)
@@ -430,50 +451,50 @@ static int maskmovdqu(struct x86_cpu *c, const struct x86_insn *i)
 
 static const struct sse_entry map_0f[PFX_COUNT][256] = {
 	[PFX_NP] = {
-		[0x10] = { mov16_r, load16_any },
-		[0x11] = { mov16_rev, store16_any },
-		[0x12] = { movhlps, movlp_load },
-		[0x13] = { NULL, store8 },
-		[0x16] = { movlhps, movhp_load },
-		[0x17] = { NULL, movhp_store },
-		[0x28] = { mov16_r, load16_aligned },
-		[0x29] = { mov16_rev, store16_aligned },
-		[0x2b] = { NULL, store16_aligned },
-		[0x50] = { movmskps_r, NULL },
+		[0x10] = MOVES(mov16_r, load16_any),
+		[0x11] = MOVES(mov16_rev, store16_any),
+		[0x12] = { movhlps, movlp_load, NULL },
+		[0x13] = MOVES(NULL, store8),
+		[0x16] = { movlhps, movhp_load, NULL },
+		[0x17] = { NULL, movhp_store, NULL },
+		[0x28] = MOVES(mov16_r, load16_aligned),
+		[0x29] = MOVES(mov16_rev, store16_aligned),
+		[0x2b] = MOVES(NULL, store16_aligned),
+		[0x50] = { movmskps_r, NULL, NULL },
 	},
 	[PFX_66] = {
-		[0x10] = { mov16_r, load16_any },
-		[0x11] = { mov16_rev, store16_any },
-		[0x12] = { NULL, movlp_load },
-		[0x13] = { NULL, store8 },
-		[0x16] = { NULL, movhp_load },
-		[0x17] = { NULL, movhp_store },
-		[0x28] = { mov16_r, load16_aligned },
-		[0x29] = { mov16_rev, store16_aligned },
-		[0x2b] = { NULL, store16_aligned },
-		[0x50] = { movmskpd_r, NULL },
-		[0x6e] = { movd_from_gpr, movd_from_mem },
-		[0x6f] = { mov16_r, load16_aligned },
-		[0x7e] = { movd_to_gpr, movd_to_mem },
-		[0x7f] = { mov16_rev, store16_aligned },
-		[0xc4] = { pinsrw, pinsrw },
-		[0xc5] = { pextrw_c5, NULL },
-		[0xd6] = { movq_rev, store8 },
-		[0xd7] = { pmovmskb_r, NULL },
-		[0xe7] = { NULL, store16_aligned },
-		[0xf7] = { maskmovdqu, NULL },
+		[0x10] = MOVES(mov16_r, load16_any),
+		[0x11] = MOVES(mov16_rev, store16_any),
+		[0x12] = { NULL, movlp_load, NULL },
+		[0x13] = MOVES(NULL, store8),
+		[0x16] = { NULL, movhp_load, NULL },
+		[0x17] = { NULL, movhp_store, NULL },
+		[0x28] = MOVES(mov16_r, load16_aligned),
+		[0x29] = MOVES(mov16_rev, store16_aligned),
+		[0x2b] = MOVES(NULL, store16_aligned),
+		[0x50] = { movmskpd_r, NULL, NULL },
+		[0x6e] = { movd_from_gpr, movd_from_mem, NULL },
+		[0x6f] = MOVES(mov16_r, load16_aligned),
+		[0x7e] = { movd_to_gpr, movd_to_mem, NULL },
+		[0x7f] = MOVES(mov16_rev, store16_aligned),
+		[0xc4] = { pinsrw, pinsrw, NULL },
+		[0xc5] = { pextrw_c5, NULL, NULL },
+		[0xd6] = MOVES(movq_rev, store8),
+		[0xd7] = { pmovmskb_r, NULL, NULL },
+		[0xe7] = MOVES(NULL, store16_aligned),
+		[0xf7] = { maskmovdqu, NULL, NULL },
 	},
 	[PFX_F3] = {
-		[0x10] = { movss_r, load4 },
-		[0x11] = { movss_rev, store4 },
-		[0x6f] = { mov16_r, load16_any },
-		[0x7e] = { movq_r, load8 },
-		[0x7f] = { mov16_rev, store16_any },
+		[0x10] = MOVES(movss_r, load4),
+		[0x11] = MOVES(movss_rev, store4),
+		[0x6f] = MOVES(mov16_r, load16_any),
+		[0x7e] = MOVES(movq_r, load8),
+		[0x7f] = MOVES(mov16_rev, store16_any),
 	},
 	[PFX_F2] = {
-		[0x10] = { movsd_r, load8 },
-		[0x11] = { movsd_rev, store8 },
-		[0xf0] = { NULL, load16_any },
+		[0x10] = MOVES(movsd_r, load8),
+		[0x11] = MOVES(movsd_rev, store8),
+		[0xf0] = MOVES(NULL, load16_any),
 	},
 };
 
@@ -490,13 +511,13 @@ static x86_exec_fn bind_0f3a(u8 op)
 	}
 }
 
-x86_exec_fn sse_bind_move(unsigned map, unsigned pfx, u8 op, bool mem)
+x86_exec_fn sse_bind_move(unsigned map, unsigned pfx, u8 op, enum sse_form form)
 {
 	if (map == X86_MAP_0F)
-		return mem ? map_0f[pfx][op].mem : map_0f[pfx][op].reg;
+		return sse_pick(&map_0f[pfx][op], form);
 	if (pfx != PFX_66)
 		return NULL;
 	if (map == X86_MAP_0F3A)
 		return bind_0f3a(op);
-	return map == X86_MAP_0F38 && op == 0x2a && mem ? load16_aligned : NULL;
+	return map == X86_MAP_0F38 && op == 0x2a && form != SSE_REG ? load16_aligned : NULL;
 }
