@@ -153,6 +153,20 @@ static void use_initrd(struct box *b)
 	b->config.initrd = (struct blob){ "rd.gz", initrd, sizeof initrd };
 }
 
+/* RAM below and above the hole, the hole's parts, APICs, PCI configuration space. */
+#define MAP_ENTRIES 7
+
+/* An entry is base, size, type; stride bytes apart. */
+static void check_ecam_reserved(const u8 *map, unsigned stride)
+{
+	unsigned found = 0;
+
+	for (unsigned n = 0; n < MAP_ENTRIES; n++)
+		if (get_le64(map + n * stride) == 0xe0000000)
+			found = get_le32(map + n * stride + 16);
+	assert_int_equal(found, 2); /* reserved */
+}
+
 static void check_boot_params(struct box *b)
 {
 	const u8 *zp = mem(b, rec.state[0].gpr[REG_RSI], 4096);
@@ -166,7 +180,8 @@ static void check_boot_params(struct box *b)
 	assert_int_equal(rd, align_down(MIB(16) - sizeof initrd, 4096));
 	assert_memory_equal(mem(b, rd, sizeof initrd), initrd, sizeof initrd);
 	assert_memory_equal(mem(b, get_le64(zp + 0x70), 8), "RSD PTR ", 8);
-	assert_int_equal(zp[0x1e8], 6);
+	assert_int_equal(zp[0x1e8], MAP_ENTRIES);
+	check_ecam_reserved(zp + 0x2d0, 20);
 	/* First entry: conventional memory. Third: the rest. */
 	assert_int_equal(get_le64(zp + 0x2d0), 0);
 	assert_int_equal(get_le64(zp + 0x2d8), 0x9fc00);
@@ -349,8 +364,9 @@ static void test_pvh(void **state)
 	assert_memory_equal(mem(b, get_le64(mod), sizeof initrd), initrd, sizeof initrd);
 	assert_string_equal((const char *)mem(b, get_le64(info + 24), 64), b->config.cmdline);
 	assert_memory_equal(mem(b, get_le64(info + 32), 8), "RSD PTR ", 8);
-	assert_int_equal(get_le32(info + 48), 6);
-	map = mem(b, get_le64(info + 40), 6 * 24);
+	assert_int_equal(get_le32(info + 48), MAP_ENTRIES);
+	map = mem(b, get_le64(info + 40), MAP_ENTRIES * 24);
+	check_ecam_reserved(map, 24);
 	assert_int_equal(get_le64(map + 8), 0x9fc00);
 	assert_int_equal(get_le32(map + 16), 1);
 	assert_int_equal(get_le64(map + 48), MIB(1));
