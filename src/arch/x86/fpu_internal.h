@@ -332,7 +332,8 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 /* For those made by SSE_OP. */
 #define SSE_OP_ENTRY(name) { name##_r, name##_m, name##_p }
 
-/* A table of 256 raw functions by immediate, 16 bytes apart: sse_stub.S. */
+/* The raw function for the instruction's immediate, out of a table of 256 complete
+ * routines that lie 16 bytes apart: sse_stub.S. */
 FPU_INLINE sse_raw sse_stub(const u8 *table, const struct x86_insn *i)
 {
 	return (sse_raw)(uintptr_t)(table + 16 * (i->imm & 0xff));

@@ -2,6 +2,7 @@
 /*
  * One native instruction per immediate, as C functions (dst %rdi, src %rsi) 16
  * bytes apart; the x87 instructions by opcode and ModRM byte. Legacy encodings.
+ * A stub here is such a routine, complete: the instruction and its return.
  */
 	.text
 
