@@ -136,7 +136,8 @@ static void input_serve(struct host *h)
 		vm_stop(&h->vm, VM_RESET, 0, "the operator reset the machine");
 		break;
 	case CONSOLE_KEY_STATS:
-		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns);
+		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns,
+			    h->smaps_fd);
 		break;
 	case CONSOLE_KEY_NONE:
 		break;

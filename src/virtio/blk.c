@@ -32,10 +32,15 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 #define RANGE_UNMAP 1u
 #define MAX_RANGE_SECTORS 0x400000u /* 2 GiB at once */
 
+/* In the order of enum block_op. */
+static const char *const op_names[] = { "read", "write", "flush", "discard",
+					"write_zeroes" };
+
 struct blk_slot {
 	struct block_request io;
 	struct virtio_blk *blk;
 	struct blk_slot *next_free;
+	u64 start_ns;
 	struct vq_chain chain;
 	struct mem_segment data[VQ_SIZE_MAX];
 };
@@ -44,6 +49,8 @@ struct virtio_blk {
 	struct virtio_device dev;
 	struct virtio_pci *pci;
 	struct blockdev *backend;
+	struct io_group io;
+	struct io_stats stats[ARRAY_SIZE(op_names)];
 	struct blk_slot *free;
 	struct blk_slot slots[VIRTIO_BLK_IN_FLIGHT];
 };
@@ -72,6 +79,8 @@ static void blk_done(struct block_request *r, int result)
 	struct blk_slot *s = CONTAINER_OF(r, struct blk_slot, io);
 	struct virtio_blk *b = s->blk;
 
+	io_stats_record(&b->stats[r->op], platform_clock_ns() - s->start_ns, r->length,
+			!result);
 	if (r->op == BLOCK_READ)
 		vq_chain_written(b->dev.vm, &s->chain, r->length);
 	if (!virtio_put(&b->dev)) {
@@ -86,6 +95,7 @@ static void blk_done(struct block_request *r, int result)
 static void slot_submit(struct blk_slot *s)
 {
 	s->io.done = blk_done;
+	s->start_ns = platform_clock_ns();
 	virtio_get(&s->blk->dev);
 	s->blk->backend->ops->submit(s->blk->backend, &s->io);
 }
@@ -265,6 +275,9 @@ int virtio_blk_create(struct vm *vm, struct pci_host *host, const char *name,
 		platform_free(b, sizeof *b);
 		return r;
 	}
+	b->io = (struct io_group){ .kind = "block", .name = name, .ops = op_names,
+				   .stats = b->stats, .count = ARRAY_SIZE(op_names) };
+	vm_io_add(vm, &b->io);
 	*out = b;
 	return 0;
 }
@@ -278,6 +291,7 @@ void virtio_blk_destroy(struct virtio_blk *b)
 {
 	if (!b)
 		return;
+	vm_io_remove(b->dev.vm, &b->io);
 	virtio_pci_destroy(b->pci);
 	platform_free(b, sizeof *b);
 }
