@@ -96,6 +96,8 @@ static void write_group(FILE *f, const struct io_group *g)
 {
 	fprintf(f, "{\"kind\":\"%s\",\"name\":", g->kind);
 	write_string(f, g->name);
+	if (g->detail)
+		fprintf(f, ",\"backend\":\"%s\"", g->detail);
 	fprintf(f, ",\"ops\":{");
 	for (unsigned i = 0; i < g->count; i++) {
 		fprintf(f, "%s", i ? "," : "");

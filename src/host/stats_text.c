@@ -70,8 +70,9 @@ static void write_group(FILE *f, const struct io_group *g)
 		used |= stats_peek(&g->stats[i].count) != 0;
 	if (!used)
 		return;
-	fprintf(f, "  %s %s:\n    %-12s %10s %12s %8s %9s %9s %9s %9s\n", g->kind, g->name,
-		"operation", "count", "MiB", "errors", "p50 us", "p90 us", "p99 us",
+	fprintf(f, "  %s %s%s%s%s:\n    %-12s %10s %12s %8s %9s %9s %9s %9s\n", g->kind,
+		g->name, g->detail ? " (" : "", g->detail ? g->detail : "",
+		g->detail ? ")" : "", "operation", "count", "MiB", "errors", "p50 us", "p90 us", "p99 us",
 		"max us");
 	for (unsigned i = 0; i < g->count; i++)
 		write_operation(f, g->ops[i], &g->stats[i]);

@@ -70,7 +70,7 @@ def test_text(tmp_path):
     for part in (r'memory: [\d.]+ of \d+ MiB touched by the guest, [\d.]+ MiB for the monitor',
                  r'cpu 0: [\d.]+ s in the guest, [\d.]+ s in the monitor, [\d.]+ s halted',
                  r'exits: +count +seconds +us each', r'mmio +\d+ +[\d.]+ +[\d.]+',
-                 r'block .*/disk.img:', r'read +\d+ +\d+\.\d+ +0( +[\d.]+){4}'):
+                 r'block .*/disk.img \((uring|threads)\):', r'read +\d+ +\d+\.\d+ +0( +[\d.]+){4}'):
         assert re.search(part, r.err), (part, r)
     assert 'write_zeroes' not in r.err, r  # what never happened
 
