@@ -18,6 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Bytes that are copied with vm->lock held, with several vCPUs and with one. */
+#define AT_ONCE_MAX KIB(64)
+#define AT_ONCE_MAX_ALONE MIB(1)
+
 struct disk {
 	struct blockdev blockdev;
 	const char *path;
@@ -65,10 +69,14 @@ static void disk_commit(struct blockdev *b)
 		disk_uring_commit(d->uring);
 }
 
-/* A read that costs no more than the way to another thread and back. */
+/* A read that costs little more than the way to another thread and back. Alone, a
+ * vCPU keeps nobody waiting for vm->lock meanwhile. */
 static bool disk_at_once(struct blockdev *b, const struct block_request *r)
 {
-	return disk_io_at_once(&disk_of(b)->file, r);
+	struct disk *d = disk_of(b);
+	u64 max = d->vm->vcpu_count > 1 ? AT_ONCE_MAX : AT_ONCE_MAX_ALONE;
+
+	return r->length <= max && disk_io_at_once(&d->file, r);
 }
 
 static const struct blockdev_ops disk_ops = { .submit = disk_submit,

@@ -12,11 +12,8 @@
 #include <trivet/error.h>
 #include <unistd.h>
 
-#define VECTORS 64
+#define VECTORS BLOCK_SEGMENTS_MAX
 #define ZEROES 65536
-
-/* At once: longer copies keep vm->lock too long. */
-#define AT_ONCE_MAX 65536
 
 int disk_vectors(const struct disk_cursor *c, struct iovec *v, int max)
 {
@@ -87,7 +84,7 @@ bool disk_io_at_once(const struct disk_file *f, const struct block_request *r)
 	struct disk_cursor c = { .r = r };
 	struct iovec v[VECTORS];
 
-	if (r->op != BLOCK_READ || r->length > AT_ONCE_MAX || r->count > VECTORS)
+	if (r->op != BLOCK_READ || r->count > VECTORS)
 		return false;
 	return preadv2(f->fd, v, disk_vectors(&c, v, VECTORS), (off_t)r->offset,
 		       RWF_NOWAIT) == (ssize_t)r->length;

@@ -32,7 +32,7 @@ int disk_check_length(const struct disk_file *f);
 
 /* 0 when all of it was done, else a negative errno. Any thread; may block. */
 int disk_io(const struct disk_file *f, const struct block_request *r);
-/* A small read of what is in the host's page cache: true when all of it was. */
+/* A read of what is in the host's page cache: true when all of it was. */
 bool disk_io_at_once(const struct disk_file *f, const struct block_request *r);
 
 #endif

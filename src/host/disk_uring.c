@@ -186,26 +186,29 @@ static void start(struct disk_uring *u, struct block_request *r)
 	prepare(u, op);
 }
 
-/*
- * A write into the page cache is a copy, but to the ring's workers it is a hand-over
- * on most file systems: while it is the only request it is done here.
- */
-static bool start_alone(struct disk_uring *u, struct block_request *r)
+static bool only_writes(const struct block_request *r)
 {
-	if (u->in_flight || r->next || r->op != BLOCK_WRITE || r->durable)
-		return false;
-	end_request(u, r, disk_io(u->file, r));
-	return true;
+	while (r && r->op == BLOCK_WRITE && !r->durable)
+		r = r->next;
+	return !r;
 }
 
+/*
+ * A write into the page cache is a copy, but the ring hands those of a file to one
+ * of its own threads, one after the other. While nothing else is in flight that
+ * would wait for them they are done here.
+ */
 static void start_all(struct disk_uring *u, struct block_request *r)
 {
-	if (r && start_alone(u, r))
-		return;
+	bool here = !u->in_flight && only_writes(r);
+
 	while (r) {
 		struct block_request *next = r->next;
 
-		start(u, r);
+		if (here)
+			end_request(u, r, disk_io(u->file, r));
+		else
+			start(u, r);
 		r = next;
 	}
 }

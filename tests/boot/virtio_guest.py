@@ -4,8 +4,9 @@ statistics share."""
 import gzip
 import os
 import subprocess
+import threading
 
-from conftest import GUEST
+from conftest import BOOT_SECONDS, GUEST, TRIVET, Result
 
 MODULES = ['virtio/virtio_ring', 'virtio/virtio', 'virtio/virtio_pci_modern_dev',
            'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci', 'block/virtio_blk']
@@ -46,3 +47,28 @@ def arguments(tmp_path, script, *options):
     """For trivet(): a guest that runs the script and powers off."""
     return ['run', '--kernel', GUEST / 'vmlinuz', '--initrd', make_initrd(tmp_path, script),
             '--append', 'console=ttyS0 quiet', *options]
+
+
+class Running:
+    """A guest that runs: what it says can be waited for, line by line."""
+
+    def __init__(self, *args):
+        self.child = subprocess.Popen([str(TRIVET), *map(str, args)], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.lines = []
+
+    def wait_for(self, text, seconds=BOOT_SECONDS):
+        timer = threading.Timer(seconds, self.child.kill)
+        timer.start()
+        for line in self.child.stdout:
+            self.lines.append(line.decode(errors='replace'))
+            if text in self.lines[-1]:
+                break
+        else:
+            raise AssertionError((f'{text} was not said', self.lines, self.child.stderr.read()))
+        timer.cancel()
+
+    def end(self, seconds=BOOT_SECONDS):
+        out, err = self.child.communicate(timeout=seconds)
+        return Result(self.child.returncode, ''.join(self.lines) + out.decode(errors='replace'),
+                      err.decode(errors='replace'))
