@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "engines.h"
 #include "log.h"
+#include "sandbox.h"
 #include "stats.h"
 
 #include <stdlib.h>
@@ -57,13 +58,9 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 		return r;
 	h->vm.host_data = h;
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
-	if (r) {
+	if (r)
 		vm_fini(&h->vm);
-		return r;
-	}
-	console_attach(h->console, &h->vm);
-	disks_attach(&h->disks, &h->vm);
-	return 0;
+	return r;
 }
 
 static void destroy_machine(struct host *h)
@@ -71,6 +68,21 @@ static void destroy_machine(struct host *h)
 	disks_drain(&h->disks);
 	machine_destroy(h->machine);
 	vm_fini(&h->vm);
+}
+
+/* Every file is open: the doors are closed, then the backends' threads start. */
+static int start_backends(struct host *h, struct error *err)
+{
+	const struct sandbox_needs needs = { .connect_tcp = false };
+	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
+
+	if (!r)
+		r = console_attach(h->console, &h->vm, err);
+	if (!r)
+		r = disks_attach(&h->disks, &h->vm, err);
+	if (!r)
+		sandbox_thread(SANDBOX_MAIN, NULL);
+	return r;
 }
 
 /* Runs until something other than a reset ends the VM. 0, or -errno. */
@@ -171,8 +183,10 @@ static int run_host(struct host *h, struct error *err)
 		goto out_console;
 	if (build_machine(h, engine, err))
 		goto out_disks;
-	err->msg[0] = 0;
-	status = run_built(h, err);
+	if (start_backends(h, err) == 0) {
+		err->msg[0] = 0;
+		status = run_built(h, err);
+	}
 	destroy_machine(h);
 out_disks:
 	disks_close(&h->disks);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which system calls each kind of thread may make, and why. To add a line: the
+ * message of a forbidden call names the thread, the call and its arguments;
+ * put it into that kind's list, with its arguments narrowed where they matter.
+ *
+ * Numbers are narrower than registers: INT compares the lower half, as the kernel.
+ */
+#include "sandbox_private.h"
+
+#include <asm/prctl.h>
+#include <asm/termbits.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#define INT(arg, value) { (arg), SCMP_CMP_MASKED_EQ, 0xffffffff, (u64)(u32)(value) }
+#define NO_BITS(arg, bits) { (arg), SCMP_CMP_MASKED_EQ, (u64)(bits), 0 }
+#define ONLY_BITS(arg, bits) { (arg), SCMP_CMP_MASKED_EQ, 0xffffffff & ~(u64)(bits), 0 }
+
+#define CALL(name) { .call = SCMP_SYS(name) }
+#define CALL_IF(name, a) { .call = SCMP_SYS(name), .count = 1, .args = { a } }
+#define CALL_IF2(name, a, b) { .call = SCMP_SYS(name), .count = 2, .args = { a, b } }
+#define CALL_SELF(name) { .call = SCMP_SYS(name), .own_process = true }
+#define REFUSE(name) { .call = SCMP_SYS(name), .refuse = true }
+
+#define LIST(rules) { rules, ARRAY_SIZE(rules) }
+
+/* Every thread: locks, memory, the log, its end, and a clean death. */
+static const struct sandbox_rule common[] = {
+	CALL(futex),		/* locks, condition variables, a vCPU that sleeps */
+	CALL(read),		/* open files only, as all below */
+	CALL(write),		/* eventfds, the log, the console */
+	CALL(close),
+	CALL(ppoll),
+	CALL(poll),
+	CALL(timerfd_settime),	/* a guest set its next timer */
+	CALL(getrandom),	/* the entropy device */
+	CALL(sched_yield),
+	CALL(clock_gettime),	/* where the vDSO cannot answer */
+	CALL(clock_nanosleep),
+	CALL(restart_syscall),	/* a sleep goes on after SIGSTOP and SIGCONT */
+	/* memory of malloc and of threads: never executable */
+	CALL_IF(mmap, NO_BITS(2, PROT_EXEC)),
+	CALL_IF(mprotect, NO_BITS(2, PROT_EXEC)),
+	CALL(munmap),
+	CALL(mremap),
+	CALL(brk),
+	CALL(madvise),		/* a thread's stack at its end; guest RAM */
+	/* is stderr a terminal? */
+	CALL_IF(ioctl, INT(1, TCGETS)),
+	/* a crash puts the terminal back: TCSANOW */
+	CALL_IF2(ioctl, INT(0, 0), INT(1, TCSETS)),
+	/* the end of a thread, of the program, and a signal's default action */
+	CALL(exit),
+	CALL(exit_group),
+	CALL(rt_sigprocmask),
+	CALL(rt_sigaction),
+	CALL(rt_sigreturn),
+	CALL(gettid),
+	CALL(getpid),
+	CALL_SELF(tgkill),	/* raise, abort, pthread_kill */
+	CALL_IF(prctl, INT(0, PR_GET_NAME)), /* who was it? */
+	CALL_IF(writev, INT(0, 2)), /* the C library's last words */
+};
+
+/* vCPUs run devices too, whose backends pass work on through locks and eventfds. */
+static const struct sandbox_rule vcpu[] = {
+	CALL(getrusage),	/* statistics */
+};
+
+static const struct sandbox_rule console[] = {
+	CALL(nanosleep),	/* where clock_nanosleep is not what libc calls */
+};
+
+/* Images were opened beforehand. */
+static const struct sandbox_rule disk[] = {
+	CALL(preadv),
+	CALL(pwritev),
+	CALL(pwrite64),		/* zeroes where no hole can be made */
+	CALL(fdatasync),
+	/* discard and write-zeroes: never the file's size */
+	CALL_IF(fallocate, INT(1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)),
+	CALL_IF(fallocate, INT(1, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)),
+};
+
+/* What pthread_create asks for: a thread, not a process or a namespace. */
+#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
+		      CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+static const struct sandbox_rule main_thread[] = {
+	/* a reset starts vCPU threads again; clone3's flags cannot be looked at */
+	{ .call = SCMP_SYS(clone), .count = 1,
+	  .args = { { 0, SCMP_CMP_EQ, THREAD_FLAGS, 0 } } },
+	REFUSE(clone3),
+	CALL(set_robust_list),	/* a thread's beginning */
+	CALL(rseq),
+	CALL_IF(prctl, INT(0, PR_SET_NAME)),
+	CALL_IF2(seccomp, INT(0, SECCOMP_SET_MODE_FILTER), INT(1, 0)),
+	/* may we use the terminal now, and make it raw? */
+	CALL_IF(ioctl, INT(1, TIOCGPGRP)),
+	CALL_IF(ioctl, INT(1, TCSETS)),
+	CALL(getpgrp),
+	CALL(getrusage),	/* statistics */
+};
+
+const struct sandbox_lists sandbox_lists[SANDBOX_KINDS] = {
+	[SANDBOX_MAIN] = { { LIST(common), LIST(main_thread), LIST(vcpu) } },
+	[SANDBOX_VCPU] = { { LIST(common), LIST(vcpu) } },
+	[SANDBOX_CONSOLE] = { { LIST(common), LIST(console) } },
+	[SANDBOX_DISK] = { { LIST(common), LIST(disk) } },
+};
