@@ -73,7 +73,7 @@ static void destroy_machine(struct host *h)
 /* Every file is open: the doors are closed, then the backends' threads start. */
 static int start_backends(struct host *h, struct error *err)
 {
-	const struct sandbox_needs needs = { .connect_tcp = false };
+	const struct sandbox_needs needs = { .network = false };
 	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
 
 	if (!r)

@@ -24,12 +24,18 @@ enum sandbox_kind {
 	SANDBOX_VCPU,
 	SANDBOX_CONSOLE, /* writes the guest's output */
 	SANDBOX_DISK,
+	SANDBOX_NET,	 /* user-mode networking, tap */
+	SANDBOX_SOCKETS, /* unix sockets of ports and of vsock */
 	SANDBOX_KINDS
 };
 
-/* What this machine's backends do once it runs. */
+#define SANDBOX_PATHS 64
+
+/* What this machine's backends do with the world once it runs. */
 struct sandbox_needs {
-	bool connect_tcp; /* connections to anywhere */
+	bool network;	 /* TCP connections to anywhere, and /etc/resolv.conf */
+	unsigned removes; /* files to remove at the end, such as unix sockets */
+	const char *remove[SANDBOX_PATHS];
 };
 
 /*

@@ -20,7 +20,10 @@
 
 #define INT(arg, value) { (arg), SCMP_CMP_MASKED_EQ, 0xffffffff, (u64)(u32)(value) }
 #define NO_BITS(arg, bits) { (arg), SCMP_CMP_MASKED_EQ, (u64)(bits), 0 }
-#define ONLY_BITS(arg, bits) { (arg), SCMP_CMP_MASKED_EQ, 0xffffffff & ~(u64)(bits), 0 }
+
+/* A socket's type, whatever SOCK_CLOEXEC and SOCK_NONBLOCK say. */
+#define KIND(arg, value) { (arg), SCMP_CMP_MASKED_EQ, \
+			   0xffffffff & ~(u64)(SOCK_CLOEXEC | SOCK_NONBLOCK), (value) }
 
 #define CALL(name) { .call = SCMP_SYS(name) }
 #define CALL_IF(name, a) { .call = SCMP_SYS(name), .count = 1, .args = { a } }
@@ -39,7 +42,6 @@ static const struct sandbox_rule common[] = {
 	CALL(ppoll),
 	CALL(poll),
 	CALL(timerfd_settime),	/* a guest set its next timer */
-	CALL(getrandom),	/* the entropy device */
 	CALL(sched_yield),
 	CALL(clock_gettime),	/* where the vDSO cannot answer */
 	CALL(clock_nanosleep),
@@ -75,7 +77,7 @@ static const struct sandbox_rule common[] = {
 
 /* vCPUs run devices too, whose backends pass work on through locks and eventfds. */
 static const struct sandbox_rule vcpu[] = {
-	CALL(getrusage),	/* statistics */
+	CALL(getrandom),	/* the entropy device */
 };
 
 static const struct sandbox_rule console[] = {
@@ -91,6 +93,58 @@ static const struct sandbox_rule disk[] = {
 	/* discard and write-zeroes: never the file's size */
 	CALL_IF(fallocate, INT(1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)),
 	CALL_IF(fallocate, INT(1, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)),
+};
+
+/* Frames: of a tap by read and write alone, else libslirp's sockets. */
+static const struct sandbox_rule net[] = {
+	CALL(recvfrom),
+	CALL(sendto),
+	CALL(recvmsg),
+	CALL(sendmsg),
+	CALL(readv),
+	CALL(writev),
+	CALL_IF2(socket, INT(0, AF_INET), KIND(1, SOCK_STREAM)),
+	CALL_IF2(socket, INT(0, AF_INET), KIND(1, SOCK_DGRAM)),
+	CALL_IF2(socket, INT(0, AF_INET6), KIND(1, SOCK_STREAM)),
+	CALL_IF2(socket, INT(0, AF_INET6), KIND(1, SOCK_DGRAM)),
+	CALL(connect),
+	CALL(accept4),		/* of forwarded ports */
+	CALL(accept),
+	CALL(bind),		/* UDP; Landlock refuses it for TCP */
+	CALL(shutdown),
+	CALL(setsockopt),
+	CALL(getsockopt),
+	CALL(getsockname),
+	CALL(getpeername),
+	CALL_IF(ioctl, INT(1, FIONREAD)),
+	CALL_IF(ioctl, INT(1, FIONBIO)),
+	CALL_IF(fcntl, INT(1, F_GETFL)),
+	CALL_IF(fcntl, INT(1, F_SETFL)),
+	CALL_IF(fcntl, INT(1, F_GETFD)),
+	CALL_IF(fcntl, INT(1, F_SETFD)),
+	/* /etc/resolv.conf; which file that is is Landlock's matter */
+	CALL_IF(openat, NO_BITS(2, O_ACCMODE | O_CREAT | O_TRUNC)),
+	CALL(newfstatat),
+	CALL(fstat),
+	CALL(lseek),
+};
+
+/* Unix sockets: clients come, and the guest's connections go out by name. */
+static const struct sandbox_rule sockets[] = {
+	CALL(epoll_wait),
+	CALL(epoll_pwait),
+	CALL(epoll_ctl),
+	CALL(accept4),
+	CALL_IF2(socket, INT(0, AF_UNIX), KIND(1, SOCK_STREAM)),
+	CALL(connect),
+	CALL(recvfrom),
+	CALL(sendto),
+	CALL(recvmsg),
+	CALL(sendmsg),
+	CALL(readv),
+	CALL(writev),
+	CALL(shutdown),
+	CALL(getsockopt),
 };
 
 /* What pthread_create asks for: a thread, not a process or a namespace. */
@@ -111,6 +165,11 @@ static const struct sandbox_rule main_thread[] = {
 	CALL_IF(ioctl, INT(1, TCSETS)),
 	CALL(getpgrp),
 	CALL(getrusage),	/* statistics */
+	CALL(shutdown),		/* what backends do when they are closed */
+	CALL(epoll_ctl),
+	/* the name of a unix socket of ours is removed: Landlock says where */
+	CALL(newfstatat),
+	CALL(unlink),
 };
 
 const struct sandbox_lists sandbox_lists[SANDBOX_KINDS] = {
@@ -118,4 +177,6 @@ const struct sandbox_lists sandbox_lists[SANDBOX_KINDS] = {
 	[SANDBOX_VCPU] = { { LIST(common), LIST(vcpu) } },
 	[SANDBOX_CONSOLE] = { { LIST(common), LIST(console) } },
 	[SANDBOX_DISK] = { { LIST(common), LIST(disk) } },
+	[SANDBOX_NET] = { { LIST(common), LIST(net) } },
+	[SANDBOX_SOCKETS] = { { LIST(common), LIST(sockets) } },
 };

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <pthread.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -121,7 +122,20 @@ static void as_disk(void)
 	confine(SANDBOX_DISK);
 }
 
-static const child_fn kinds[SANDBOX_KINDS] = { as_main, as_vcpu, as_console, as_disk };
+static void as_net(void)
+{
+	open_files();
+	confine(SANDBOX_NET);
+}
+
+static void as_sockets(void)
+{
+	open_files();
+	confine(SANDBOX_SOCKETS);
+}
+
+static const child_fn kinds[SANDBOX_KINDS] = { as_main, as_vcpu,    as_console,
+					       as_disk, as_net, as_sockets };
 
 static void passes(child_fn prepare, child_fn fn)
 {
@@ -159,7 +173,6 @@ static void ordinary_work(void)
 	must(read(event_fd, &value, sizeof value) == sizeof value, "read");
 	must(write(event_fd, &value, sizeof value) == sizeof value, "write");
 	must(timerfd_settime(timer_fd, 0, &when, NULL) == 0, "timerfd_settime");
-	must(syscall(SYS_getrandom, &value, sizeof value, 0) == sizeof value, "getrandom");
 	must(sched_yield() == 0, "sched_yield");
 	must(nanosleep(&pause, NULL) == 0, "nanosleep");
 	p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -180,7 +193,7 @@ static void all_do_ordinary_work(void **state)
 
 static void call_open(void)
 {
-	syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY);
+	syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
 }
 
 static void call_old_open(void)
@@ -190,7 +203,7 @@ static void call_old_open(void)
 
 static void call_socket(void)
 {
-	syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+	syscall(SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP);
 }
 
 static void call_execve(void)
@@ -316,6 +329,50 @@ static void disks_alone_touch_images(void **state)
 	trips(as_console, call_flush, "fdatasync");
 }
 
+static void call_inet(void)
+{
+	must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0, "stream");
+	must(socket(AF_INET, SOCK_DGRAM, 0) >= 0, "dgram");
+}
+
+static void call_unix(void)
+{
+	must(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0) >= 0, "unix");
+}
+
+static void call_packet(void)
+{
+	syscall(SYS_socket, AF_PACKET, SOCK_DGRAM, 0);
+}
+
+static void call_read_open(void)
+{
+	must(open("/etc/passwd", O_RDONLY) >= 0, "open");
+}
+
+static void call_random(void)
+{
+	char byte;
+
+	must(syscall(SYS_getrandom, &byte, 1, 0) == 1, "getrandom");
+}
+
+/* Each thread its own kind of socket. */
+static void sockets_of_a_kind(void **state)
+{
+	(void)state;
+	passes(as_net, call_inet);
+	passes(as_sockets, call_unix);
+	trips(as_net, call_unix, "socket");
+	trips(as_sockets, call_inet, "socket");
+	trips(as_net, call_packet, "socket");
+	trips(as_vcpu, call_unix, "socket");
+	passes(as_net, call_read_open); /* Landlock's matter */
+	trips(as_sockets, call_read_open, "openat");
+	passes(as_vcpu, call_random);
+	trips(as_console, call_random, "getrandom");
+}
+
 static void *vcpu_again(void *arg)
 {
 	must(!sandbox_filter_load(arg), "load");
@@ -387,7 +444,7 @@ static void handler_cannot_be_avoided(void **state)
 
 static void no_files(void)
 {
-	const struct sandbox_needs none = { false };
+	const struct sandbox_needs none = { 0 };
 
 	open_files();
 	must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
@@ -407,6 +464,73 @@ static void open_and_connect(void)
 	     errno == EACCES, "creat");
 	must(unlink("/etc/passwd.trivet") < 0 && (errno == EACCES || errno == ENOENT),
 	     "unlink");
+}
+
+static char socket_dir[] = "/tmp/trivet-sandbox-XXXXXX", socket_path[64];
+
+static void some_files(void)
+{
+	const struct sandbox_needs needs = { .network = true, .removes = 1,
+					     .remove = { socket_path } };
+
+	open_files();
+	must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	must(!sandbox_landlock_restrict(&needs), "landlock");
+}
+
+static void read_and_remove(void)
+{
+	int fd = open("/etc/resolv.conf", O_RDONLY);
+
+	must(fd >= 0 || errno == ENOENT, "resolv.conf");
+	must(open("/etc/resolv.conf", O_RDWR) < 0, "resolv.conf to write");
+	must(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES, "open");
+	must(open(socket_path, O_RDONLY) < 0 && errno == EACCES, "read it");
+	must(unlink(socket_path) == 0, "unlink");
+	must(open(socket_path, O_CREAT | O_WRONLY, 0600) < 0, "make it anew");
+}
+
+static void landlock_leaves_what_is_needed(void **state)
+{
+	int fd;
+
+	(void)state;
+	if (!sandbox_landlock_abi())
+		return;
+	assert_non_null(mkdtemp(socket_dir));
+	snprintf(socket_path, sizeof socket_path, "%s/socket", socket_dir);
+	fd = open(socket_path, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	passes(some_files, read_and_remove);
+	assert_int_equal(rmdir(socket_dir), 0);
+}
+
+static void bind_and_connect(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	must(bind(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno == EACCES, "bind");
+	a.sin_port = htons(9);
+	must(connect(fd, (struct sockaddr *)&a, sizeof a) < 0, "connect");
+	_exit(errno == EACCES ? 3 : errno == ECONNREFUSED ? 4 : 1);
+}
+
+/* Connections only where there is user-mode networking, ports in no case. */
+static void landlock_and_the_network(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	if (sandbox_landlock_abi() < 4)
+		return;
+	o = run_child(no_files, bind_and_connect);
+	assert_true(WIFEXITED(o.status));
+	assert_int_equal(WEXITSTATUS(o.status), 3);
+	o = run_child(some_files, bind_and_connect);
+	assert_true(WIFEXITED(o.status));
+	assert_int_equal(WEXITSTATUS(o.status), 4);
 }
 
 static void landlock_takes_files_away(void **state)
@@ -457,7 +581,7 @@ static void privileges_are_dropped(void **state)
 static void nothing(void)
 {
 	struct error err;
-	const struct sandbox_needs none = { false };
+	const struct sandbox_needs none = { 0 };
 
 	must(!sandbox_begin(false, &none, &err), "begin");
 	sandbox_thread(SANDBOX_VCPU, "vcpu %u", 3u);
@@ -488,7 +612,10 @@ int main(void)
 		cmocka_unit_test(main_starts_threads),
 		cmocka_unit_test(fatal_signals_work),
 		cmocka_unit_test(handler_cannot_be_avoided),
+		cmocka_unit_test(sockets_of_a_kind),
 		cmocka_unit_test(landlock_takes_files_away),
+		cmocka_unit_test(landlock_leaves_what_is_needed),
+		cmocka_unit_test(landlock_and_the_network),
 		cmocka_unit_test(privileges_are_dropped),
 		cmocka_unit_test(not_wanted_is_off),
 	};
