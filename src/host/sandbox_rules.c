@@ -12,6 +12,7 @@
 #include <asm/termbits.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/kvm.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -41,7 +42,6 @@ static const struct sandbox_rule common[] = {
 	CALL(close),
 	CALL(ppoll),
 	CALL(poll),
-	CALL(timerfd_settime),	/* a guest set its next timer */
 	CALL(sched_yield),
 	CALL(clock_gettime),	/* where the vDSO cannot answer */
 	CALL(clock_nanosleep),
@@ -75,9 +75,47 @@ static const struct sandbox_rule common[] = {
 #endif
 };
 
-/* vCPUs run devices too, whose backends pass work on through locks and eventfds. */
+/*
+ * Whoever may call into a device: vCPUs, and the threads that complete requests.
+ * It may set a timer or raise an interrupt.
+ */
+static const struct sandbox_rule device[] = {
+	CALL(timerfd_settime),	/* the VM's earliest timer */
+	CALL_IF(ioctl, INT(1, KVM_SIGNAL_MSI)),
+	CALL_IF(ioctl, INT(1, KVM_IRQ_LINE)),
+	CALL_IF(ioctl, INT(1, KVM_SET_GSI_ROUTING)), /* a driver changed a vector */
+	CALL_IF(ioctl, INT(1, KVM_IRQFD)),
+};
+
+/* A vCPU, and all that a guest can set off by a register of a device. */
 static const struct sandbox_rule vcpu[] = {
 	CALL(getrandom),	/* the entropy device */
+	CALL_IF(ioctl, INT(1, KVM_RUN)),
+	/* the state of a vCPU: interrupts, emulated instructions, crash reports, reset */
+	CALL_IF(ioctl, INT(1, KVM_INTERRUPT)),
+	CALL_IF(ioctl, INT(1, KVM_NMI)),
+	CALL_IF(ioctl, INT(1, KVM_GET_REGS)),
+	CALL_IF(ioctl, INT(1, KVM_SET_REGS)),
+	CALL_IF(ioctl, INT(1, KVM_GET_SREGS)),
+	CALL_IF(ioctl, INT(1, KVM_SET_SREGS)),
+	CALL_IF(ioctl, INT(1, KVM_GET_MSRS)),
+	CALL_IF(ioctl, INT(1, KVM_SET_MSRS)),
+	CALL_IF(ioctl, INT(1, KVM_GET_FPU)),
+	CALL_IF(ioctl, INT(1, KVM_SET_FPU)),
+	CALL_IF(ioctl, INT(1, KVM_GET_XCRS)),
+	CALL_IF(ioctl, INT(1, KVM_SET_XCRS)),
+	CALL_IF(ioctl, INT(1, KVM_GET_LAPIC)),
+	CALL_IF(ioctl, INT(1, KVM_SET_LAPIC)),
+	CALL_IF(ioctl, INT(1, KVM_GET_MP_STATE)),
+	CALL_IF(ioctl, INT(1, KVM_SET_MP_STATE)),
+	CALL_IF(ioctl, INT(1, KVM_GET_DEBUGREGS)),
+	CALL_IF(ioctl, INT(1, KVM_SET_DEBUGREGS)),
+	CALL_IF(ioctl, INT(1, KVM_GET_VCPU_EVENTS)),
+	CALL_IF(ioctl, INT(1, KVM_SET_VCPU_EVENTS)),
+	/* memory that comes and goes (test device), and a BAR that moves */
+	CALL_IF(ioctl, INT(1, KVM_SET_USER_MEMORY_REGION)),
+	CALL_IF(ioctl, INT(1, KVM_GET_DIRTY_LOG)),
+	CALL_IF(ioctl, INT(1, KVM_IOEVENTFD)),
 };
 
 static const struct sandbox_rule console[] = {
@@ -173,10 +211,10 @@ static const struct sandbox_rule main_thread[] = {
 };
 
 const struct sandbox_lists sandbox_lists[SANDBOX_KINDS] = {
-	[SANDBOX_MAIN] = { { LIST(common), LIST(main_thread), LIST(vcpu) } },
-	[SANDBOX_VCPU] = { { LIST(common), LIST(vcpu) } },
+	[SANDBOX_MAIN] = { { LIST(common), LIST(device), LIST(vcpu), LIST(main_thread) } },
+	[SANDBOX_VCPU] = { { LIST(common), LIST(device), LIST(vcpu) } },
 	[SANDBOX_CONSOLE] = { { LIST(common), LIST(console) } },
-	[SANDBOX_DISK] = { { LIST(common), LIST(disk) } },
-	[SANDBOX_NET] = { { LIST(common), LIST(net) } },
-	[SANDBOX_SOCKETS] = { { LIST(common), LIST(sockets) } },
+	[SANDBOX_DISK] = { { LIST(common), LIST(device), LIST(disk) } },
+	[SANDBOX_NET] = { { LIST(common), LIST(device), LIST(net) } },
+	[SANDBOX_SOCKETS] = { { LIST(common), LIST(device), LIST(sockets) } },
 };

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/kvm.h>
 #include <pthread.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -165,14 +166,12 @@ static void trips(child_fn prepare, child_fn fn, const char *call)
 /* What every thread does in its life. */
 static void ordinary_work(void)
 {
-	struct itimerspec when = { .it_value = { 0, 1 } };
 	struct timespec pause = { 0, 1000 };
 	u64 value;
 	void *p;
 
 	must(read(event_fd, &value, sizeof value) == sizeof value, "read");
 	must(write(event_fd, &value, sizeof value) == sizeof value, "write");
-	must(timerfd_settime(timer_fd, 0, &when, NULL) == 0, "timerfd_settime");
 	must(sched_yield() == 0, "sched_yield");
 	must(nanosleep(&pause, NULL) == 0, "nanosleep");
 	p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -355,6 +354,43 @@ static void call_random(void)
 	char byte;
 
 	must(syscall(SYS_getrandom, &byte, 1, 0) == 1, "getrandom");
+}
+
+static void call_timer(void)
+{
+	struct itimerspec when = { .it_value = { 0, 1 } };
+
+	must(timerfd_settime(timer_fd, 0, &when, NULL) == 0, "timerfd_settime");
+}
+
+/* Who may call into a device may set its timers. */
+static void devices_have_timers(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < SANDBOX_KINDS; k++)
+		if (k == SANDBOX_CONSOLE)
+			trips(kinds[k], call_timer, "timerfd_settime");
+		else
+			passes(kinds[k], call_timer);
+}
+
+static void call_kvm_run(void)
+{
+	must(ioctl(-1, KVM_RUN, 0) < 0 && errno == EBADF, "KVM_RUN");
+}
+
+static void call_kvm_create(void)
+{
+	(void)ioctl(-1, KVM_CREATE_VM, 0);
+}
+
+static void vcpus_run(void **state)
+{
+	(void)state;
+	passes(as_vcpu, call_kvm_run);
+	trips(as_vcpu, call_kvm_create, "ioctl");
+	trips(as_main, call_kvm_create, "ioctl");
+	trips(as_disk, call_kvm_run, "ioctl");
 }
 
 /* Each thread its own kind of socket. */
@@ -612,6 +648,8 @@ int main(void)
 		cmocka_unit_test(main_starts_threads),
 		cmocka_unit_test(fatal_signals_work),
 		cmocka_unit_test(handler_cannot_be_avoided),
+		cmocka_unit_test(devices_have_timers),
+		cmocka_unit_test(vcpus_run),
 		cmocka_unit_test(sockets_of_a_kind),
 		cmocka_unit_test(landlock_takes_files_away),
 		cmocka_unit_test(landlock_leaves_what_is_needed),
