@@ -80,20 +80,21 @@ static int start_backends(struct host *h, struct error *err)
 		r = console_attach(h->console, &h->vm, err);
 	if (!r)
 		r = disks_attach(&h->disks, &h->vm, err);
-	if (!r)
-		sandbox_thread(SANDBOX_MAIN, NULL);
 	return r;
 }
 
 /* Runs until something other than a reset ends the VM. 0, or -errno. */
 static int live(struct host *h, struct error *err)
 {
-	for (;;) {
+	for (bool first = true;; first = false) {
 		int r = vcpus_start(&h->vcpus, &h->vm, h->console,
 				    h->events.wake_fd, err);
 
 		if (r)
 			return r;
+		/* not before: threads inherit it, and each call pays for each filter */
+		if (first)
+			sandbox_thread(SANDBOX_MAIN, NULL);
 		events_loop(h);
 		vcpus_join(&h->vcpus);
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
