@@ -4,6 +4,8 @@
 #include "log.h"
 #include "terminal.h"
 
+#include <trivet/platform.h>
+
 #include <errno.h>
 #include <malloc.h>
 #include <stdarg.h>
@@ -42,8 +44,8 @@ static int begin_landlock(struct sandbox *s, const struct sandbox_needs *needs,
 	int r;
 
 	if (!sandbox_landlock_abi()) {
-		log_line("sandbox: this kernel has no Landlock: files are kept out by "
-			 "seccomp only");
+		platform_log(LOG_WARN, "sandbox: this kernel has no Landlock: files are "
+			     "kept out by seccomp only");
 		return 0;
 	}
 	r = sandbox_landlock_restrict(needs);
@@ -66,8 +68,8 @@ static int begin_seccomp(struct sandbox *s, struct error *err)
 	int r = sandbox_filter_probe();
 
 	if (seccomp_missing(r)) {
-		log_line("sandbox: seccomp filters cannot be had here (%s): system "
-			 "calls are not restricted", strerror(-r));
+		platform_log(LOG_WARN, "sandbox: seccomp filters cannot be had here "
+			     "(%s): system calls are not restricted", strerror(-r));
 		return 0;
 	}
 	for (unsigned k = 0; k < SANDBOX_KINDS && !r; k++)

@@ -55,8 +55,10 @@ static const struct sandbox_rule common[] = {
 	CALL(madvise),		/* a thread's stack at its end; guest RAM */
 	/* is stderr a terminal? */
 	CALL_IF(ioctl, INT(1, TCGETS)),
+	CALL_IF(ioctl, INT(1, TCGETS2)), /* the same in a newer C library */
 	/* a crash puts the terminal back: TCSANOW */
 	CALL_IF2(ioctl, INT(0, 0), INT(1, TCSETS)),
+	CALL_IF2(ioctl, INT(0, 0), INT(1, TCSETS2)),
 	/* the end of a thread, of the program, and a signal's default action */
 	CALL(exit),
 	CALL(exit_group),
@@ -198,9 +200,8 @@ static const struct sandbox_rule main_thread[] = {
 	CALL(rseq),
 	CALL_IF(prctl, INT(0, PR_SET_NAME)),
 	CALL_IF2(seccomp, INT(0, SECCOMP_SET_MODE_FILTER), INT(1, 0)),
-	/* may we use the terminal now, and make it raw? */
+	/* may we use the terminal now? It is made raw as it is put back. */
 	CALL_IF(ioctl, INT(1, TIOCGPGRP)),
-	CALL_IF(ioctl, INT(1, TCSETS)),
 	CALL(getpgrp),
 	CALL(getrusage),	/* statistics */
 	CALL(shutdown),		/* what backends do when they are closed */
