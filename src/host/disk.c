@@ -26,6 +26,8 @@ struct disk {
 	struct blockdev blockdev;
 	const char *path;
 	struct vm *vm;
+	enum disk_way way;
+	unsigned index;
 	struct disk_file file;
 	struct disk_worker *worker;
 	struct disk_uring *uring; /* NULL: the worker does it all */
@@ -181,31 +183,39 @@ static int open_image(struct disk_file *f, const char *path, bool read_only,
 	return 0;
 }
 
-/* How requests reach the kernel; threads where io_uring is not to be had. */
-static int open_backend(struct disk *d, enum disk_way way, unsigned index,
-			struct error *err)
+/* How requests will reach the kernel: by threads where io_uring is not to be had. */
+static int choose_backend(struct disk *d, struct error *err)
 {
-	char name[16];
-	int r;
+	int r = d->way == DISK_THREADS ? -ENOSYS : disk_uring_probe();
 
-	snprintf(name, sizeof name, "disk %u", index);
-	r = disk_worker_open(d, &d->file, name, &d->worker);
-	if (r)
-		return error_set(err, r, "disk: %s: no thread: %s", d->path, strerror(-r));
-	d->blockdev.how = "threads";
-	if (way == DISK_THREADS)
+	d->blockdev.how = r ? "threads" : "uring";
+	if (!r || d->way == DISK_THREADS)
 		return 0;
-	snprintf(name, sizeof name, "disk %u ring", index);
-	r = disk_uring_open(d, &d->file, name, d->worker, &d->uring);
-	if (!r) {
-		d->blockdev.how = "uring";
-		return 0;
-	}
-	if (way == DISK_URING)
+	if (d->way == DISK_URING)
 		return error_set(err, r, "disk: %s: no io_uring here: %s; expected "
 				 "another kernel, or io=threads", d->path, strerror(-r));
 	platform_log(LOG_DEBUG, "disk: %s: no io_uring here (%s): threads instead",
 		     d->path, strerror(-r));
+	d->way = DISK_THREADS;
+	return 0;
+}
+
+static int open_backend(struct disk *d, struct error *err)
+{
+	char name[16];
+	int r;
+
+	snprintf(name, sizeof name, "disk %u", d->index);
+	r = disk_worker_open(d, &d->file, name, &d->worker);
+	if (r)
+		return error_set(err, r, "disk: %s: no thread: %s", d->path, strerror(-r));
+	if (d->way == DISK_THREADS)
+		return 0;
+	snprintf(name, sizeof name, "disk %u ring", d->index);
+	r = disk_uring_open(d, &d->file, name, d->worker, &d->uring);
+	if (r)
+		return error_set(err, r, "disk: %s: io_uring: %s; io=threads does without",
+				 d->path, strerror(-r));
 	return 0;
 }
 
@@ -224,6 +234,8 @@ int disk_open(const struct vm_disk *what, unsigned index, struct disk **out,
 	if (!d)
 		return error_set(err, -ENOMEM, "disk: %s: out of memory", what->path);
 	d->path = what->path;
+	d->way = what->way;
+	d->index = index;
 	r = open_image(&d->file, what->path, what->read_only, err);
 	if (r)
 		goto fail;
@@ -234,15 +246,14 @@ int disk_open(const struct vm_disk *what, unsigned index, struct disk **out,
 		memcpy(d->blockdev.serial, what->serial, sizeof what->serial);
 	else
 		snprintf(d->blockdev.serial, sizeof d->blockdev.serial, "trivet-%u", index);
-	pthread_mutex_init(&d->mutex, NULL);
-	pthread_cond_init(&d->idle, NULL);
-	r = open_backend(d, what->way, index, err);
+	r = choose_backend(d, err);
 	if (r)
 		goto fail_file;
+	pthread_mutex_init(&d->mutex, NULL);
+	pthread_cond_init(&d->idle, NULL);
 	*out = d;
 	return 0;
 fail_file:
-	close_backend(d);
 	close(d->file.fd);
 fail:
 	free(d);
@@ -254,9 +265,10 @@ struct blockdev *disk_blockdev(struct disk *d)
 	return &d->blockdev;
 }
 
-void disk_attach(struct disk *d, struct vm *vm)
+int disk_attach(struct disk *d, struct vm *vm, struct error *err)
 {
 	d->vm = vm;
+	return open_backend(d, err);
 }
 
 void disk_drain(struct disk *d)

@@ -31,8 +31,9 @@ void disk_worker_close(struct disk_worker *w);
 
 struct disk_uring;
 
-/* -ENOSYS, -EPERM ...: this host has none for us. What io_uring has no call for
- * goes to worker. */
+/* 0, or -ENOSYS, -EPERM ...: this host has none for us. */
+int disk_uring_probe(void);
+/* What io_uring has no call for goes to worker. A negative errno. */
 int disk_uring_open(struct disk *d, const struct disk_file *f, const char *name,
 		    struct disk_worker *worker, struct disk_uring **out);
 void disk_uring_submit(struct disk_uring *u, struct block_request *r);

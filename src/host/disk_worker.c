@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A thread that does requests one after the other by plain system calls. */
 #include "disk_backend.h"
+#include "sandbox.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct disk_worker {
 	struct disk *disk;
 	const struct disk_file *file;
 	pthread_t thread;
+	char name[16];
 	pthread_mutex_t mutex; /* for what follows; taken inside vm->lock */
 	pthread_cond_t work;
 	struct block_request *first, **last;
@@ -47,6 +50,7 @@ static void *worker_main(void *arg)
 	struct disk_worker *w = arg;
 	struct block_request *r;
 
+	sandbox_thread(SANDBOX_DISK, "%s", w->name);
 	while ((r = take(w)) != NULL)
 		disk_finish(w->disk, &(struct disk_result){ r, disk_io(w->file, r) }, 1);
 	return NULL;
@@ -63,6 +67,7 @@ int disk_worker_open(struct disk *d, const struct disk_file *f, const char *name
 	w->disk = d;
 	w->file = f;
 	w->last = &w->first;
+	snprintf(w->name, sizeof w->name, "%s", name);
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->work, NULL);
 	r = -pthread_create(&w->thread, NULL, worker_main, w);
@@ -70,7 +75,6 @@ int disk_worker_open(struct disk *d, const struct disk_file *f, const char *name
 		free(w);
 		return r;
 	}
-	pthread_setname_np(w->thread, name);
 	*out = w;
 	return 0;
 }

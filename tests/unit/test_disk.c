@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disk images: both backends against a model in memory, and what can go wrong. */
-// LIBS: build/obj/asan/src/host/disk.c.o build/obj/asan/src/host/disk_io.c.o build/obj/asan/src/host/disk_worker.c.o build/obj/asan/src/host/disk_uring.c.o build/obj/asan/src/host/log.c.o build/obj/asan/libtrivet.a -luring
+// LIBS: build/obj/asan/src/host/disk.c.o build/obj/asan/src/host/disk_io.c.o build/obj/asan/src/host/disk_worker.c.o build/obj/asan/src/host/disk_uring.c.o build/obj/asan/src/host/log.c.o build/obj/asan/src/host/terminal.c.o build/obj/asan/src/host/sandbox*.c.o -lseccomp build/obj/asan/libtrivet.a -luring
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,9 +153,8 @@ static struct disk *open_disk(enum disk_way way)
 	struct error err = { "" };
 	struct disk *d = NULL;
 
-	if (disk_open(&what, 3, &d, &err))
+	if (disk_open(&what, 3, &d, &err) || disk_attach(d, &vm, &err))
 		fail_msg("%s", err.msg);
-	disk_attach(d, &vm);
 	return d;
 }
 
@@ -381,9 +380,8 @@ static void test_refused(void **state)
 		    !strstr(err.msg, "io=threads"))
 			_exit(1);
 		what.way = DISK_AUTO;
-		if (disk_open(&what, 0, &d, &err))
+		if (disk_open(&what, 0, &d, &err) || disk_attach(d, &vm, &err))
 			_exit(2);
-		disk_attach(d, &vm);
 		if (strcmp(disk_blockdev(d)->how, "threads"))
 			_exit(3);
 		if (one(d, BLOCK_WRITE, 0, 4096) || one(d, BLOCK_READ, 0, 4096))
