@@ -9,6 +9,8 @@
 #include <trivet/error.h>
 #include <trivet/types.h>
 
+#include "net_spec.h"
+
 enum config_key {
 	KEY_NAME,
 	KEY_ENGINE,
@@ -23,6 +25,8 @@ enum config_key {
 	KEY_HVC,
 	KEY_TESTDEV,
 	KEY_DISKS, /* --disk on the command line, which adds one */
+	KEY_NET,     /* each --net adds one */
+	KEY_PUBLISH, /* each -p adds one */
 	CONFIG_KEYS
 };
 
@@ -33,6 +37,8 @@ struct config_source {
 };
 
 #define CONFIG_MAX_DISKS 16
+#define CONFIG_MAX_NETS 8
+#define CONFIG_MAX_FORWARDS 64
 
 struct vm_disk {
 	char *path;
@@ -54,6 +60,10 @@ struct vm_config {
 	bool testdev;
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;
+	struct net_card nets[CONFIG_MAX_NETS]; /* none is NET_NONE */
+	unsigned net_count;
+	struct net_forward forwards[CONFIG_MAX_FORWARDS];
+	unsigned forward_count;
 	struct config_source source[CONFIG_KEYS];
 };
 
@@ -67,7 +77,8 @@ const char *config_key_name(enum config_key key);
 /*
  * Sets one value, checked; err has one line that names the place and what was
  * expected. Text is parsed as its key needs. A disk, "FILE" or "FILE,ro", is
- * added to those that are there. -EINVAL, -ENOMEM.
+ * added to those that are there, and so are a network card and a port forward;
+ * the card "none" takes those away that are there. -EINVAL, -ENOMEM.
  */
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
 		    struct config_source from, struct error *err);
@@ -79,6 +90,10 @@ int config_complain(const struct vm_config *cfg, enum config_key key, int code,
 	__attribute__((format(printf, 5, 6)));
 /* What only shows once all is known: a kernel is there ... */
 int config_check(const struct vm_config *cfg, struct error *err);
+
+/* The address of card number index: the one given, or one made of the name. */
+void config_net_mac(const struct vm_config *cfg, unsigned index,
+		    u8 mac[NET_MAC_SIZE]);
 
 /* "512M", "1G", "65536K": bytes. False when malformed or too big for 64 bits. */
 bool size_parse(const char *text, u64 *bytes);

@@ -63,12 +63,14 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 	}
 	console_attach(h->console, &h->vm);
 	disks_attach(&h->disks, &h->vm);
+	nets_attach(&h->nets, &h->vm);
 	return 0;
 }
 
 static void destroy_machine(struct host *h)
 {
 	disks_drain(&h->disks);
+	nets_detach(&h->nets);
 	machine_destroy(h->machine);
 	vm_fini(&h->vm);
 }
@@ -87,9 +89,11 @@ static int live(struct host *h, struct error *err)
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
 			return 0;
 		disks_drain(&h->disks); /* into the memory of before */
+		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
 		if (r)
 			return r;
+		nets_attach(&h->nets, &h->vm);
 	}
 }
 
@@ -169,11 +173,15 @@ static int run_host(struct host *h, struct error *err)
 	h->machine_config.console = console_chardev(h->console);
 	if (disks_open(&h->disks, h->cfg, &h->machine_config, err))
 		goto out_console;
-	if (build_machine(h, engine, err))
+	if (nets_open(&h->nets, h->cfg, &h->machine_config, err))
 		goto out_disks;
+	if (build_machine(h, engine, err))
+		goto out_nets;
 	err->msg[0] = 0;
 	status = run_built(h, err);
 	destroy_machine(h);
+out_nets:
+	nets_close(&h->nets);
 out_disks:
 	disks_close(&h->disks);
 out_console:
