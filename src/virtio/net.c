@@ -14,6 +14,7 @@ enum { /* configuration, 5.1.4 */
 #define STATUS_LINK_UP 1
 /* Frames sent at one go: another vCPU may fill the ring as fast as we empty it. */
 #define SEND_BUDGET 256
+#define SEND_PAUSE_NS 20000
 
 static struct virtio_net *net_of(struct virtio_device *d)
 {
@@ -70,7 +71,7 @@ static void net_send(struct virtio_net *n)
 		vq_push(&n->dev.queues[NET_TX], &n->tx, 0);
 	}
 	if (!budget)
-		timer_set(&n->again, platform_clock_ns());
+		timer_set(&n->again, platform_clock_ns() + SEND_PAUSE_NS);
 	virtio_signal(&n->dev, NET_TX);
 }
 
