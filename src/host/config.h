@@ -24,6 +24,7 @@ enum config_key {
 	KEY_TIMEOUT,
 	KEY_HVC,
 	KEY_TESTDEV,
+	KEY_SANDBOX,
 	KEY_DISKS, /* --disk on the command line, which adds one */
 	KEY_NET,     /* each --net adds one */
 	KEY_PUBLISH, /* each -p adds one */
@@ -58,6 +59,7 @@ struct vm_config {
 	u64 timeout_ms; /* 0: none */
 	bool hvc; /* the console is virtio's */
 	bool testdev;
+	bool sandbox; /* by default */
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;
 	struct net_card nets[CONFIG_MAX_NETS]; /* none is NET_NONE */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every network backend has: queues, a thread, waking it. */
 #include "net_port.h"
+#include "sandbox.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -64,8 +64,8 @@ static void port_set_offloads(struct netdev *n, unsigned offloads)
 {
 	struct net_port *p = port_of(n);
 
-	if (p->ops->set_offloads)
-		p->ops->set_offloads(p, offloads);
+	__atomic_store_n(&p->offloads, offloads, __ATOMIC_SEQ_CST);
+	wake(p);
 }
 
 static const struct netdev_ops port_ops = {
@@ -104,28 +104,25 @@ static void *port_thread(void *arg)
 {
 	struct net_port *p = arg;
 
+	sandbox_thread(SANDBOX_NET, "net %u", p->index);
 	while (!__atomic_load_n(&p->ending, __ATOMIC_SEQ_CST))
 		p->ops->round(p);
 	return NULL;
 }
 
-int net_port_start(struct net_port *p, unsigned index, struct error *err)
+int net_port_attach(struct net_port *p, struct vm *vm, struct error *err)
 {
-	char name[16];
-	int r = -pthread_create(&p->thread, NULL, port_thread, p);
+	int r = 0;
 
-	if (r)
-		return error_set(err, r, "net: no thread: %s", strerror(-r));
-	snprintf(name, sizeof name, "net %u", index);
-	pthread_setname_np(p->thread, name);
-	return 0;
-}
-
-void net_port_attach(struct net_port *p, struct vm *vm)
-{
 	pthread_mutex_lock(&p->attach_mutex);
 	p->vm = vm;
 	pthread_mutex_unlock(&p->attach_mutex);
+	if (!p->started)
+		r = -pthread_create(&p->thread, NULL, port_thread, p);
+	if (r)
+		return error_set(err, r, "net: no thread: %s", strerror(-r));
+	p->started = true;
+	return 0;
 }
 
 void net_port_detach(struct net_port *p)
@@ -143,7 +140,8 @@ void net_port_close(struct net_port *p)
 {
 	__atomic_store_n(&p->ending, 1, __ATOMIC_SEQ_CST);
 	wake(p);
-	pthread_join(p->thread, NULL);
+	if (p->started)
+		pthread_join(p->thread, NULL);
 	net_port_fini(p);
 	p->ops->close(p);
 }
@@ -161,10 +159,22 @@ static void feed(struct net_port *p)
 	pthread_mutex_unlock(&p->attach_mutex);
 }
 
+static void take_offloads(struct net_port *p)
+{
+	u32 wanted = __atomic_load_n(&p->offloads, __ATOMIC_SEQ_CST);
+
+	if (wanted == p->offloads_set)
+		return;
+	p->offloads_set = wanted;
+	if (p->ops->set_offloads)
+		p->ops->set_offloads(p, wanted);
+}
+
 void net_port_output(struct net_port *p)
 {
 	struct netq_frame *f;
 
+	take_offloads(p);
 	for (unsigned i = 0; i < OUTPUT_BUDGET; i++) {
 		f = netq_first(&p->to_world);
 		if (!f)
@@ -182,6 +192,7 @@ static bool work_waits(struct net_port *p)
 	return !netq_empty(&p->to_world) ||
 	       (!netq_empty(&p->to_guest) &&
 		!__atomic_load_n(&p->refused, __ATOMIC_SEQ_CST)) ||
+	       __atomic_load_n(&p->offloads, __ATOMIC_SEQ_CST) != p->offloads_set ||
 	       __atomic_load_n(&p->ending, __ATOMIC_SEQ_CST);
 }
 

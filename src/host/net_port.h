@@ -21,7 +21,7 @@ struct net_port_ops {
 	void (*round)(struct net_port *p);
 	/* A frame from the guest, whose data may be changed. In net_port_output. */
 	void (*output)(struct net_port *p, struct netq_frame *f);
-	/* As netdev's; may be NULL. */
+	/* In the thread, when p->offloads has changed; may be NULL. */
 	void (*set_offloads)(struct net_port *p, unsigned offloads);
 	void (*close)(struct net_port *p); /* with the thread gone; frees p */
 };
@@ -35,7 +35,10 @@ struct net_port {
 	u32 asleep;   /* atomic: the thread must be woken */
 	u32 starving; /* atomic: the card waits for room in to_world */
 	u32 ending;   /* atomic */
+	u32 offloads, offloads_set; /* atomic: wanted by the card; the thread's own */
+	unsigned index;
 	pthread_t thread;
+	bool started;
 	struct vm *vm; /* with attach_mutex, as all that follows */
 	pthread_mutex_t attach_mutex; /* taken before vm->lock */
 	u32 refused; /* atomic, set with vm->lock: the card lacks receive buffers */
@@ -46,13 +49,13 @@ int net_port_init(struct net_port *p, const struct net_port_ops *ops,
 		  struct error *err);
 /* Undoes init, when no thread was started. */
 void net_port_fini(struct net_port *p);
-int net_port_start(struct net_port *p, unsigned index, struct error *err);
-/* The VM whose card is served, built and without a running vCPU. */
-void net_port_attach(struct net_port *p, struct vm *vm);
+/* The VM whose card is served, built and without a running vCPU. The first time
+ * this starts the thread. -errno. */
+int net_port_attach(struct net_port *p, struct vm *vm, struct error *err);
 /* Drops what is queued, and leaves the VM alone until it is attached again.
  * Without vm->lock, with no vCPU running. */
 void net_port_detach(struct net_port *p);
-/* Ends the thread and frees p. Detached. */
+/* Ends the thread, if there is one, and frees p. Detached. */
 void net_port_close(struct net_port *p);
 
 /* For the thread. Hands a bounded number of the guest's frames to ops->output. */

@@ -41,13 +41,12 @@ static int open_one(struct nets *all, const struct vm_config *cfg, bool *forward
 		r = forward_all(p, cfg, err);
 		*forwarded = true;
 	}
-	if (!r)
-		r = net_port_start(p, i, err);
 	if (r) {
-		net_port_fini(p);
-		p->ops->close(p);
+		net_port_close(p);
 		return r;
 	}
+	p->index = i;
+	all->sockets |= card->kind == NET_USER;
 	all->port[all->count++] = p;
 	return 0;
 }
@@ -58,6 +57,7 @@ int nets_open(struct nets *all, const struct vm_config *cfg,
 	bool forwarded = false;
 
 	all->count = 0;
+	all->sockets = false;
 	for (unsigned i = 0; i < cfg->net_count; i++) {
 		int r = open_one(all, cfg, &forwarded, err);
 
@@ -83,10 +83,18 @@ int nets_check(const struct vm_config *cfg, struct error *err)
 	return r;
 }
 
-void nets_attach(struct nets *all, struct vm *vm)
+bool nets_need_sockets(const struct nets *all)
 {
-	for (unsigned i = 0; i < all->count; i++)
-		net_port_attach(all->port[i], vm);
+	return all->sockets;
+}
+
+int nets_attach(struct nets *all, struct vm *vm, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < all->count && !r; i++)
+		r = net_port_attach(all->port[i], vm, err);
+	return r;
 }
 
 void nets_detach(struct nets *all)

@@ -12,16 +12,19 @@ struct nets {
 	struct net_port *port[MACHINE_MAX_NETS];
 	char name[MACHINE_MAX_NETS][8]; /* for messages: "net 0" */
 	unsigned count;
+	bool sockets; /* a user network: it makes connections */
 };
 
 /* Opens what cfg names, forwards ports, and puts the cards into m. On error
- * nothing stays open. The threads run: cards are served once attached. */
+ * nothing stays open. */
 int nets_open(struct nets *all, const struct vm_config *cfg,
 	      struct machine_config *m, struct error *err);
 /* Would nets_open succeed? */
 int nets_check(const struct vm_config *cfg, struct error *err);
+/* Do backends open sockets while the machine runs? */
+bool nets_need_sockets(const struct nets *all);
 /* As net_port_attach, net_port_detach, net_port_close. */
-void nets_attach(struct nets *all, struct vm *vm);
+int nets_attach(struct nets *all, struct vm *vm, struct error *err);
 void nets_detach(struct nets *all);
 void nets_close(struct nets *all);
 

@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "engines.h"
 #include "log.h"
+#include "sandbox.h"
 #include "stats.h"
 
 #include <stdlib.h>
@@ -57,14 +58,9 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 		return r;
 	h->vm.host_data = h;
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
-	if (r) {
+	if (r)
 		vm_fini(&h->vm);
-		return r;
-	}
-	console_attach(h->console, &h->vm);
-	disks_attach(&h->disks, &h->vm);
-	nets_attach(&h->nets, &h->vm);
-	return 0;
+	return r;
 }
 
 static void destroy_machine(struct host *h)
@@ -75,15 +71,33 @@ static void destroy_machine(struct host *h)
 	vm_fini(&h->vm);
 }
 
+/* Every file is open: the doors are closed, then the backends' threads start. */
+static int start_backends(struct host *h, struct error *err)
+{
+	const struct sandbox_needs needs = { .network = nets_need_sockets(&h->nets) };
+	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
+
+	if (!r)
+		r = console_attach(h->console, &h->vm, err);
+	if (!r)
+		r = disks_attach(&h->disks, &h->vm, err);
+	if (!r)
+		r = nets_attach(&h->nets, &h->vm, err);
+	return r;
+}
+
 /* Runs until something other than a reset ends the VM. 0, or -errno. */
 static int live(struct host *h, struct error *err)
 {
-	for (;;) {
+	for (bool first = true;; first = false) {
 		int r = vcpus_start(&h->vcpus, &h->vm, h->console,
 				    h->events.wake_fd, err);
 
 		if (r)
 			return r;
+		/* not before: threads inherit it, and each call pays for each filter */
+		if (first)
+			sandbox_thread(SANDBOX_MAIN, NULL);
 		events_loop(h);
 		vcpus_join(&h->vcpus);
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
@@ -91,9 +105,10 @@ static int live(struct host *h, struct error *err)
 		disks_drain(&h->disks); /* into the memory of before */
 		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
+		if (!r)
+			r = nets_attach(&h->nets, &h->vm, err);
 		if (r)
 			return r;
-		nets_attach(&h->nets, &h->vm);
 	}
 }
 
@@ -177,8 +192,10 @@ static int run_host(struct host *h, struct error *err)
 		goto out_disks;
 	if (build_machine(h, engine, err))
 		goto out_nets;
-	err->msg[0] = 0;
-	status = run_built(h, err);
+	if (start_backends(h, err) == 0) {
+		err->msg[0] = 0;
+		status = run_built(h, err);
+	}
 	destroy_machine(h);
 out_nets:
 	nets_close(&h->nets);
