@@ -10,15 +10,15 @@ build/unit/test_console: $(foreach f,console outq terminal log,build/obj/asan/sr
 build/fuzz/fuzz_vmfile: $(call VMFILE_OBJ,fuzz)
 
 .PHONY: check check-stages boots
-boots: build/trivet guest-files kernels ## boot tests: Debian's kernel, test kernels
+boots: build/trivet guest-files debian-base kernels ## boot tests: Debian, test kernels
 	/usr/bin/python3 -m pytest -q tests/boot tests/kernels
 
 check: ## set up, lint, unit tests, short fuzzing, boots
-	@tools/setup.sh build guest test
+	@tools/setup.sh build guest debian test
 	@+$(SUBMAKE) check-stages
 
 check-stages:
-	@+$(SUBMAKE) build/trivet guest-files kernels $(UNIT_BIN) $(FUZZ_BIN) \
+	@+$(SUBMAKE) build/trivet guest-files debian-base kernels $(UNIT_BIN) $(FUZZ_BIN) \
 		$(if $(wildcard mk/native.mk),build/native/native) || \
 		{ echo "check: 0 passed, 1 failed (the build)"; exit 1; }
 	@/usr/bin/python3 tools/check.py --make '$(MAKE)' --fuzz-seconds $(CHECK_FUZZ_SECONDS) \
