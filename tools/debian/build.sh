@@ -37,20 +37,20 @@ sources() {
 # How the host reaches that mirror: proxies and the like.
 apt_options() {
 	apt-config dump --format '%F "%v";%n' |
-		grep -E '^Acquire::((http|https)::|Check-Valid-Until|Check-Date|Retries)' || true
+		grep -E '^Acquire::((http|https)::|Check-Valid-Until|Check-Date|Retries)' ||
+		echo 'Acquire::Retries "3";'
 }
 
 # The scripts go into the tree because in a name space of its own the builder
-# may not be allowed to read them where they are.
+# may not be allowed to read them where they are; options go as text.
 tree() {
 	packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \t\n' ',' | sed 's/^,//; s/,$//')
 	# dpkg's many fsync calls are worth nothing in a tree that is thrown away
-	fast=--hook-dir=/usr/share/mmdebstrap/hooks/eatmydata
-	[ -d "${fast#*=}" ] || fast=
-	# shellcheck disable=SC2086 # $fast may be no word at all
+	hooks=/usr/share/mmdebstrap/hooks
 	sources | mmdebstrap --variant=apt --architectures=amd64 --include="$packages" \
-		--aptopt="$work/apt.conf" --aptopt='Acquire::Languages "none"' \
-		--dpkgopt="$here/dpkg.cfg" --skip=essential/unlink $fast \
+		--aptopt="$(apt_options)" --aptopt='Acquire::Languages "none"' \
+		--dpkgopt="$(cat "$here/dpkg.cfg")" --skip=essential/unlink \
+		--hook-dir=$hooks/maybe-merged-usr --hook-dir=$hooks/eatmydata \
 		--setup-hook='mkdir -p "$1/var/cache/apt/archives/partial"' \
 		--setup-hook="sync-in '$work/packages' /var/cache/apt/archives" \
 		--essential-hook='mkdir "$1/trivet"' \
@@ -91,7 +91,6 @@ for package in "$download"/*.deb "$download"/../linux-image-*-cloud-amd64_*.deb;
 	[ ! -f "$package" ] || ln -f "$package" "$work/packages/" 2>/dev/null ||
 		cp "$package" "$work/packages/"
 done
-apt_options >"$work/apt.conf"
 tree
 image
 rm -rf "$download" "$work/packages/lock" "$work/packages/partial"
