@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import debian_boot
 from initramfs import write_initramfs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -328,9 +329,11 @@ def main():
         return 1
     print_table(legs, args.runs)
     print_rest(legs)
+    from_disk = debian_boot.measure(args)
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
-            json.dump({"runs": args.runs, "legs": legs, "expectations": [
+            json.dump({"runs": args.runs, "legs": legs, "debian_from_disk_s": from_disk,
+                       "expectations": [
                 {"what": w, "measured": m, "met": ok}
                 for w, m, ok in expectations(legs)]}, f, indent=1)
     return 1 if mismatches(legs) else 0
