@@ -24,7 +24,7 @@ guest: ## Debian's kernel and a RAM disk, in build/guest
 guest-files: build/guest/vmlinuz build/guest/initrd.gz
 
 setup: ## install the Debian packages that are missing
-	@tools/setup.sh build guest test
+	@tools/setup.sh build guest debian test
 
 # A second make, so that it sees what the set-up installed. Without a terminal
 # nobody could type: the guest then says its version and powers off.

@@ -6,6 +6,7 @@
 #ifndef HOST_CONFIG_H
 #define HOST_CONFIG_H
 
+#include <trivet/blockdev.h>
 #include <trivet/error.h>
 #include <trivet/types.h>
 
@@ -41,9 +42,13 @@ struct config_source {
 #define CONFIG_MAX_NETS 8
 #define CONFIG_MAX_FORWARDS 64
 
+enum disk_way { DISK_AUTO, DISK_URING, DISK_THREADS };
+
 struct vm_disk {
 	char *path;
 	bool read_only;
+	enum disk_way way; /* how requests reach the kernel */
+	char serial[BLOCK_SERIAL_MAX + 1]; /* "": one is made up */
 };
 
 struct vm_config {
@@ -78,9 +83,10 @@ const char *config_key_name(enum config_key key);
 
 /*
  * Sets one value, checked; err has one line that names the place and what was
- * expected. Text is parsed as its key needs. A disk, "FILE" or "FILE,ro", is
- * added to those that are there, and so are a network card and a port forward;
- * the card "none" takes those away that are there. -EINVAL, -ENOMEM.
+ * expected. Text is parsed as its key needs. A disk, "FILE" with options
+ * such as ",ro" after it (config_disk.c), is added to those that are there, and so
+ * are a network card and a port forward; the card "none" takes those away that
+ * are there. -EINVAL, -ENOMEM.
  */
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
 		    struct config_source from, struct error *err);
@@ -93,6 +99,8 @@ int config_complain(const struct vm_config *cfg, enum config_key key, int code,
 /* What only shows once all is known: a kernel is there ... */
 int config_check(const struct vm_config *cfg, struct error *err);
 
+/* config_disk.c: a complaint's text in what, or 0 and *d filled in, -ENOMEM. */
+int config_parse_disk(struct vm_disk *d, const char *text, char *what, size_t size);
 /* The address of card number index: the one given, or one made of the name. */
 void config_net_mac(const struct vm_config *cfg, unsigned index,
 		    u8 mac[NET_MAC_SIZE]);

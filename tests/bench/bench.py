@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import debian_boot
 import netbench
 from initramfs import write_initramfs
 
@@ -334,9 +335,11 @@ def main():
     print_rest(legs)
     if net:
         netbench.print_table(net)
+    from_disk = debian_boot.measure(args)
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
-            json.dump({"runs": args.runs, "legs": legs, "net_mb_s": net, "expectations": [
+            json.dump({"runs": args.runs, "legs": legs, "net_mb_s": net,
+                       "debian_from_disk_s": from_disk, "expectations": [
                 {"what": w, "measured": m, "met": ok}
                 for w, m, ok in expectations(legs)]}, f, indent=1)
     return 1 if mismatches(legs) else 0
