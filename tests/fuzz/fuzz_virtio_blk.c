@@ -46,7 +46,7 @@ static void request(struct vx *x, const struct record *r)
 	for (unsigned i = 0; i < pieces; i++, at++)
 		vx_desc(x, (at + 1) & (Q - 1), VX_DATA + i * 0x4000, data / pieces,
 			in ? 3 : 1, (at + 2) & (Q - 1));
-	vx_desc(x, (at + 1) & (Q - 1), header + 32, 1 + (r->flags >> 3 & 1) * 31, 2, 0);
+	vx_desc(x, (at + 1) & (Q - 1), header + 32, r->flags & 8 ? 32 : 1, 2, 0);
 	vx_offer(x, Q, (u16)head);
 }
 
