@@ -49,6 +49,13 @@ static void close_blobs(struct machine_config *m)
 	blob_close(&m->kernel);
 }
 
+/* The guest is loaded, until a reset. */
+static void rest_blobs(const struct machine_config *m)
+{
+	blob_rest(&m->kernel);
+	blob_rest(&m->initrd);
+}
+
 static int build_machine(struct host *h, const struct engine_ops *engine,
 			 struct error *err)
 {
@@ -60,6 +67,7 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
 	if (r)
 		vm_fini(&h->vm);
+	rest_blobs(&h->machine_config);
 	return r;
 }
 
@@ -105,6 +113,7 @@ static int live(struct host *h, struct error *err)
 		disks_drain(&h->disks); /* into the memory of before */
 		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
+		rest_blobs(&h->machine_config);
 		if (!r)
 			r = nets_attach(&h->nets, &h->vm, err);
 		if (r)
