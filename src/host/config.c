@@ -266,30 +266,26 @@ static int set_string(struct vm_config *cfg, enum config_key key, const char *te
 	return 0;
 }
 
-/* FILE, FILE,ro or FILE,rw: what is before the last comma may hold any. */
 static int add_disk(struct vm_config *cfg, const char *text,
 		    struct config_source from, struct error *err)
 {
-	const char *comma = strrchr(text, ',');
-	size_t n = comma ? (size_t)(comma - text) : strlen(text);
 	struct vm_disk *d = &cfg->disks[cfg->disk_count];
 	char what[160];
+	int r;
 
-	if (comma && strcmp(comma, ",ro") != 0 && strcmp(comma, ",rw") != 0) {
-		snprintf(what, sizeof what, "'%.40s' given after the file; expected "
-			 ",ro or ,rw", comma);
-		return complain(from, KEY_DISKS, -EINVAL, err, what);
-	}
-	if (!n)
-		return complain(from, KEY_DISKS, -EINVAL, err,
-				"expected a file name, not nothing");
 	if (cfg->disk_count == CONFIG_MAX_DISKS)
 		return complain(from, KEY_DISKS, -EINVAL, err,
 				"expected at most 16 disks");
-	d->path = strndup(text, n);
-	if (!d->path)
-		return complain(from, KEY_DISKS, -ENOMEM, err, "out of memory");
-	d->read_only = comma && strcmp(comma, ",ro") == 0;
+	r = config_parse_disk(d, text, what, sizeof what);
+	if (r)
+		return complain(from, KEY_DISKS, r, err, what);
+	for (unsigned i = 0; i < cfg->disk_count; i++)
+		if (d->serial[0] && !strcmp(d->serial, cfg->disks[i].serial)) {
+			snprintf(what, sizeof what, "serial=%s given twice; expected "
+				 "another for each disk", d->serial);
+			free(d->path);
+			return complain(from, KEY_DISKS, -EINVAL, err, what);
+		}
 	cfg->disk_count++;
 	cfg->source[KEY_DISKS] = from;
 	return 0;

@@ -6,6 +6,7 @@
 #ifndef HOST_CONFIG_H
 #define HOST_CONFIG_H
 
+#include <trivet/blockdev.h>
 #include <trivet/error.h>
 #include <trivet/types.h>
 
@@ -35,9 +36,13 @@ struct config_source {
 
 #define CONFIG_MAX_DISKS 16
 
+enum disk_way { DISK_AUTO, DISK_URING, DISK_THREADS };
+
 struct vm_disk {
 	char *path;
 	bool read_only;
+	enum disk_way way; /* how requests reach the kernel */
+	char serial[BLOCK_SERIAL_MAX + 1]; /* "": one is made up */
 };
 
 struct vm_config {
@@ -68,8 +73,8 @@ const char *config_key_name(enum config_key key);
 
 /*
  * Sets one value, checked; err has one line that names the place and what was
- * expected. Text is parsed as its key needs. A disk, "FILE" or "FILE,ro", is
- * added to those that are there. -EINVAL, -ENOMEM.
+ * expected. Text is parsed as its key needs. A disk, "FILE" with options
+ * such as ",ro" after it (config_disk.c), is added to those that are there. -EINVAL, -ENOMEM.
  */
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
 		    struct config_source from, struct error *err);
@@ -81,6 +86,9 @@ int config_complain(const struct vm_config *cfg, enum config_key key, int code,
 	__attribute__((format(printf, 5, 6)));
 /* What only shows once all is known: a kernel is there ... */
 int config_check(const struct vm_config *cfg, struct error *err);
+
+/* config_disk.c: a complaint's text in what, or 0 and *d filled in, -ENOMEM. */
+int config_parse_disk(struct vm_disk *d, const char *text, char *what, size_t size);
 
 /* "512M", "1G", "65536K": bytes. False when malformed or too big for 64 bits. */
 bool size_parse(const char *text, u64 *bytes);

@@ -36,6 +36,7 @@ struct host {
 	struct disks disks;
 	struct events events;
 	struct vcpus vcpus;
+	int smaps_fd;	/* of memuse_open */
 	u64 start_ns, deadline_ns; /* deadline: of --timeout; ~0 for none */
 	bool quitting;		   /* the operator, a signal or the time-out */
 	int quit_status;

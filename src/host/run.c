@@ -162,7 +162,7 @@ static int run_built(struct host *h, struct error *err)
 		log_line("%s: %s", h->vm.name, err->msg);
 	else
 		status = conclude(h);
-	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns);
+	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns, h->smaps_fd);
 	return status;
 }
 
@@ -213,6 +213,7 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	(void)counter_hz();
 	h->cfg = cfg;
 	h->stats = stats;
+	h->smaps_fd = memuse_open();
 	h->machine_config = (struct machine_config){
 		.name = cfg->name,
 		.memory = cfg->memory,
@@ -225,6 +226,8 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	status = run_host(h, &err);
 	if (status == STATUS_USAGE && err.msg[0])
 		log_line("%s", err.msg);
+	if (h->smaps_fd >= 0)
+		close(h->smaps_fd);
 	platform_free(h, sizeof *h);
 	return status;
 }
