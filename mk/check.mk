@@ -4,9 +4,10 @@
 CHECK_FUZZ_SECONDS ?= 5
 
 # Tests of the hosted program's own files link those objects.
-VMFILE_OBJ = $(foreach f,vmfile vmfile_scan config config_disk args,build/obj/$(1)/src/host/$(f).c.o)
+VMFILE_OBJ = $(foreach f,vmfile vmfile_scan config config_disk args net_spec,build/obj/$(1)/src/host/$(f).c.o)
 build/unit/test_vmfile: $(call VMFILE_OBJ,asan)
 SANDBOX_OBJ := $(patsubst %,build/obj/asan/%.o,$(wildcard src/host/sandbox*.c))
+build/unit/test_net_host: $(foreach f,netq net_csum net_spec,build/obj/asan/src/host/$(f).c.o)
 build/unit/test_console: $(foreach f,console outq terminal log,build/obj/asan/src/host/$(f).c.o) $(SANDBOX_OBJ)
 build/unit/test_sandbox: $(foreach f,terminal log,build/obj/asan/src/host/$(f).c.o) $(SANDBOX_OBJ)
 build/unit/test_disk: $(foreach f,disk disk_io disk_worker disk_uring log terminal,build/obj/asan/src/host/$(f).c.o) $(SANDBOX_OBJ)

@@ -10,7 +10,8 @@ set -eu
 
 group_packages() {
 	case $1 in
-	build) echo gcc libc6-dev binutils make pkg-config libcyaml-dev libyaml-dev libseccomp-dev liburing-dev ;;
+	build) echo gcc libc6-dev binutils make pkg-config libcyaml-dev libyaml-dev libseccomp-dev \
+		liburing-dev libslirp-dev ;;
 	guest) echo busybox-static cpio gzip tar apt ;;
 	debian) echo apt mmdebstrap debian-archive-keyring gpgv uidmap fakechroot fakeroot \
 		e2fsprogs openssh-client tar ;;

@@ -8,6 +8,7 @@
 #include "args.h"
 #include "console.h"
 #include "disks.h"
+#include "nets.h"
 #include "vcpus.h"
 
 enum exit_status {
@@ -34,6 +35,7 @@ struct host {
 	struct machine *machine;
 	struct console *console;
 	struct disks disks;
+	struct nets nets;
 	struct events events;
 	struct vcpus vcpus;
 	int smaps_fd;	/* of memuse_open */

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
@@ -144,7 +145,7 @@ static const struct sandbox_rule disk[] = {
 	CALL_IF(ioctl, INT(1, BLKZEROOUT)),
 };
 
-/* Frames: of a tap by read and write alone, else libslirp's sockets. */
+/* Frames: of a tap by readv and writev, else libslirp's sockets. */
 static const struct sandbox_rule net[] = {
 	CALL(recvfrom),
 	CALL(sendto),
@@ -165,6 +166,7 @@ static const struct sandbox_rule net[] = {
 	CALL(getsockopt),
 	CALL(getsockname),
 	CALL(getpeername),
+	CALL_IF(ioctl, INT(1, TUNSETOFFLOAD)), /* a driver starts, or goes */
 	CALL_IF(ioctl, INT(1, FIONREAD)),
 	CALL_IF(ioctl, INT(1, FIONBIO)),
 	CALL_IF(fcntl, INT(1, F_GETFL)),
