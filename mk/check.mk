@@ -4,7 +4,7 @@
 CHECK_FUZZ_SECONDS ?= 5
 
 # Tests of the hosted program's own files link those objects.
-VMFILE_OBJ = $(foreach f,vmfile vmfile_scan config args,build/obj/$(1)/src/host/$(f).c.o)
+VMFILE_OBJ = $(foreach f,vmfile vmfile_scan config config_links args,build/obj/$(1)/src/host/$(f).c.o)
 build/unit/test_vmfile: $(call VMFILE_OBJ,asan)
 build/unit/test_console: $(foreach f,console outq terminal log,build/obj/asan/src/host/$(f).c.o)
 build/fuzz/fuzz_vmfile: $(call VMFILE_OBJ,fuzz)

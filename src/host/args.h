@@ -16,6 +16,8 @@ struct args {
 	const char *values[CONFIG_KEYS]; /* of --key; NULL when not given */
 	const char *disks[CONFIG_MAX_DISKS]; /* of every --disk */
 	unsigned disk_count;
+	const char *ports[CONFIG_MAX_PORTS]; /* of every --port */
+	unsigned port_count;
 };
 
 /* argv as main has it; the strings are not copied. -EINVAL. */

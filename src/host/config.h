@@ -23,6 +23,9 @@ enum config_key {
 	KEY_HVC,
 	KEY_TESTDEV,
 	KEY_DISKS, /* --disk on the command line, which adds one */
+	KEY_PORTS, /* --port, likewise */
+	KEY_VSOCK,
+	KEY_BALLOON,
 	CONFIG_KEYS
 };
 
@@ -37,6 +40,14 @@ struct config_source {
 struct vm_disk {
 	char *path;
 	bool read_only;
+};
+
+#define CONFIG_MAX_PORTS 8
+
+struct vm_port {
+	char *name; /* letters, digits, '-', '_', '.': up to 63 */
+	char *path;
+	bool socket; /* path is a unix socket's, not a file's */
 };
 
 struct vm_config {
@@ -54,6 +65,12 @@ struct vm_config {
 	bool testdev;
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;
+	struct vm_port ports[CONFIG_MAX_PORTS];
+	unsigned port_count;
+	char *vsock;   /* path; NULL for none */
+	u64 vsock_cid;
+	bool balloon;
+	u64 balloon_size; /* bytes, taken from the guest at start */
 	struct config_source source[CONFIG_KEYS];
 };
 
@@ -67,7 +84,7 @@ const char *config_key_name(enum config_key key);
 /*
  * Sets one value, checked; err has one line that names the place and what was
  * expected. Text is parsed as its key needs. A disk, "FILE" or "FILE,ro", is
- * added to those that are there. -EINVAL, -ENOMEM.
+ * added to those that are there, and so is a port. -EINVAL, -ENOMEM.
  */
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
 		    struct config_source from, struct error *err);
@@ -80,6 +97,9 @@ int config_complain(const struct vm_config *cfg, enum config_key key, int code,
 /* What only shows once all is known: a kernel is there ... */
 int config_check(const struct vm_config *cfg, struct error *err);
 
+/* Where in a port's text, "NAME=FILE" or "NAME=unix:PATH", the path begins; its end
+ * when it has none. */
+size_t config_port_path(const char *text);
 /* "512M", "1G", "65536K": bytes. False when malformed or too big for 64 bits. */
 bool size_parse(const char *text, u64 *bytes);
 

@@ -4,6 +4,7 @@
  * VM from outside, always through vm_stop.
  */
 #include "host.h"
+#include "knobs.h"
 #include "log.h"
 #include "stats.h"
 
@@ -28,6 +29,7 @@ static void wanted_signals(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGTSTP);
 	sigaddset(set, SIGCONT);
+	sigaddset(set, SIGWINCH);
 }
 
 int events_open(struct events *e, struct error *err)
@@ -121,6 +123,8 @@ static void signals_serve(struct host *h)
 			suspend(h);
 		else if (signo == SIGCONT)
 			console_enter(h->console);
+		else if (signo == SIGWINCH)
+			knobs_terminal_size(h);
 		else
 			quit(h, STATUS_SIGNAL + signo, strsignal(signo));
 	}
@@ -128,7 +132,9 @@ static void signals_serve(struct host *h)
 
 static void input_serve(struct host *h)
 {
-	switch (console_input(h->console)) {
+	enum console_key key = console_input(h->console);
+
+	switch (key) {
 	case CONSOLE_KEY_QUIT:
 		quit(h, STATUS_OK, "the operator quit");
 		break;
@@ -137,6 +143,11 @@ static void input_serve(struct host *h)
 		break;
 	case CONSOLE_KEY_STATS:
 		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns);
+		knobs_balloon_stats(h);
+		break;
+	case CONSOLE_KEY_MORE_MEMORY:
+	case CONSOLE_KEY_LESS_MEMORY:
+		knobs_balloon(h, key == CONSOLE_KEY_MORE_MEMORY);
 		break;
 	case CONSOLE_KEY_NONE:
 		break;

@@ -8,6 +8,7 @@
 #include "args.h"
 #include "console.h"
 #include "disks.h"
+#include "links.h"
 #include "vcpus.h"
 
 enum exit_status {
@@ -34,6 +35,7 @@ struct host {
 	struct machine *machine;
 	struct console *console;
 	struct disks disks;
+	struct links links;
 	struct events events;
 	struct vcpus vcpus;
 	u64 start_ns, deadline_ns; /* deadline: of --timeout; ~0 for none */

@@ -5,6 +5,7 @@
 #include "disks.h"
 #include "engines.h"
 #include "host.h"
+#include "links.h"
 #include "log.h"
 #include "vmfile.h"
 
@@ -62,7 +63,9 @@ static int check_files(const struct vm_config *cfg, struct error *err)
 		r = blob_open(&blob, "initrd", cfg->initrd, cfg->memory, err);
 		blob_close(&blob);
 	}
-	return r ? r : disks_check(cfg, err);
+	if (!r)
+		r = disks_check(cfg, err);
+	return r ? r : links_check(cfg, err);
 }
 
 static int command_check(const struct args *args)

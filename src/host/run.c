@@ -5,6 +5,7 @@
 #include "blobs.h"
 #include "counter.h"
 #include "engines.h"
+#include "knobs.h"
 #include "log.h"
 #include "stats.h"
 
@@ -14,6 +15,7 @@
 /* Output that nobody takes holds up the end this long at most. */
 #define PATIENCE_MS 10000
 #define PATIENCE_QUIT_MS 500
+#define PATIENCE_SOCKETS_MS 2000
 
 /* Guest memory costs nothing until touched, but a guest will touch it. */
 static int check_memory(const struct vm_config *cfg, struct error *err)
@@ -48,6 +50,14 @@ static void close_blobs(struct machine_config *m)
 	blob_close(&m->kernel);
 }
 
+static void destroy_machine(struct host *h)
+{
+	links_finish(&h->links, 0);
+	disks_drain(&h->disks);
+	machine_destroy(h->machine);
+	vm_fini(&h->vm);
+}
+
 static int build_machine(struct host *h, const struct engine_ops *engine,
 			 struct error *err)
 {
@@ -63,14 +73,12 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 	}
 	console_attach(h->console, &h->vm);
 	disks_attach(&h->disks, &h->vm);
-	return 0;
-}
-
-static void destroy_machine(struct host *h)
-{
-	disks_drain(&h->disks);
-	machine_destroy(h->machine);
-	vm_fini(&h->vm);
+	r = links_start(&h->links, &h->vm, err);
+	if (r)
+		destroy_machine(h);
+	else
+		knobs_terminal_size(h);
+	return r;
 }
 
 /* Runs until something other than a reset ends the VM. 0, or -errno. */
@@ -143,6 +151,7 @@ static int run_built(struct host *h, struct error *err)
 			 h->start_ns + h->cfg->timeout_ms * 1000000 : ~(u64)0;
 	console_enter(h->console);
 	r = live(h, err);
+	links_finish(&h->links, h->quitting ? PATIENCE_QUIT_MS : PATIENCE_SOCKETS_MS);
 	/* the guest's last words before ours, and the terminal in order */
 	console_finish(h->console, h->quitting ? PATIENCE_QUIT_MS : PATIENCE_MS);
 	if (r)
@@ -150,6 +159,8 @@ static int run_built(struct host *h, struct error *err)
 	else
 		status = conclude(h);
 	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns);
+	if (h->stats == STATS_TEXT)
+		knobs_balloon_stats(h);
 	return status;
 }
 
@@ -169,11 +180,15 @@ static int run_host(struct host *h, struct error *err)
 	h->machine_config.console = console_chardev(h->console);
 	if (disks_open(&h->disks, h->cfg, &h->machine_config, err))
 		goto out_console;
-	if (build_machine(h, engine, err))
+	if (links_open(&h->links, h->cfg, &h->machine_config, err))
 		goto out_disks;
+	if (build_machine(h, engine, err))
+		goto out_links;
 	err->msg[0] = 0;
 	status = run_built(h, err);
 	destroy_machine(h);
+out_links:
+	links_close(&h->links);
 out_disks:
 	disks_close(&h->disks);
 out_console:
@@ -205,6 +220,8 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 		.cpu_model = cfg->cpu,
 		.cmdline = cfg->append,
 		.hvc = cfg->hvc,
+		.balloon = cfg->balloon,
+		.balloon_size = cfg->balloon_size,
 		.testdev = cfg->testdev,
 	};
 	status = run_host(h, &err);
