@@ -159,6 +159,7 @@ static void forget_stats(struct virtio_balloon *b)
 
 	memset(&b->stats, 0xff, sizeof b->stats); /* every field unknown */
 	b->stats.reported = reported;
+	b->stats.actual = 0;
 }
 
 static u64 *stat_field(struct virtio_balloon_stats *s, u16 tag)
@@ -229,8 +230,10 @@ static void balloon_notify(struct virtio_device *d, unsigned queue)
 static void balloon_config_write(struct virtio_device *d, unsigned offset,
 				 unsigned size, u32 value)
 {
-	if (offset == CONFIG_ACTUAL && size == 4)
-		put_le32(d->config + CONFIG_ACTUAL, value);
+	if (offset != CONFIG_ACTUAL || size != 4)
+		return;
+	put_le32(d->config + CONFIG_ACTUAL, value);
+	balloon_of(d)->stats.actual = (u64)value << PAGE_SHIFT;
 }
 
 static void balloon_forget(struct virtio_device *d)
@@ -239,13 +242,19 @@ static void balloon_forget(struct virtio_device *d)
 
 	timer_cancel(&b->ask);
 	b->has_stats = false;
-	forget_stats(b);
 	put_le32(d->config + CONFIG_ACTUAL, 0);
+}
+
+/* What the last driver said stays to be read until there is another. */
+static void balloon_start(struct virtio_device *d)
+{
+	forget_stats(balloon_of(d));
 }
 
 static const struct virtio_device_ops balloon_ops = {
 	.notify = balloon_notify,
 	.reset = balloon_forget,
+	.start = balloon_start,
 	.config_write = balloon_config_write,
 };
 
@@ -297,7 +306,6 @@ void virtio_balloon_stats(const struct virtio_balloon *b,
 {
 	*stats = b->stats;
 	stats->target = (u64)get_le32(b->dev.config + CONFIG_NUM_PAGES) << PAGE_SHIFT;
-	stats->actual = (u64)get_le32(b->dev.config + CONFIG_ACTUAL) << PAGE_SHIFT;
 }
 
 void virtio_balloon_reset(struct virtio_balloon *b)

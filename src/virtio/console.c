@@ -71,6 +71,7 @@ static void signal_output(struct console_port *p)
 void console_port_send(struct console_port *p)
 {
 	struct virtio_console *c = p->console;
+	bool pushed = false;
 
 	while (p->sending || virtio_pop(&c->dev, tx_queue(p), &p->tx)) {
 		if (!p->sending)
@@ -83,8 +84,10 @@ void console_port_send(struct console_port *p)
 		}
 		p->sending = false;
 		vq_push(&c->dev.queues[tx_queue(p)], &p->tx, 0);
+		pushed = true;
 	}
-	signal_output(p);
+	if (pushed)
+		signal_output(p);
 	if (p->closing && !p->sending)
 		console_port_closed(p);
 }
