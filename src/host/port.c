@@ -12,11 +12,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define OUT_SIZE 65536u
 #define IN_SIZE 4096u
 #define ROUNDS 32 /* reads before other sockets have their turn */
+/* Between two clients, or a guest that reads would not see that one has gone. */
+#define PAUSE_NS 500000000
 
 /* vm->lock guards all that both a vCPU's thread and the loop's touch. */
 struct port {
@@ -29,9 +32,10 @@ struct port {
 	struct outq *outq;
 	/* a socket */
 	struct usocket socket;
-	struct ioloop_source listener, client;
+	struct ioloop_source listener, client, pause; /* pause: a timer */
 	struct ioloop_bell bell;
 	bool connected; /* there is a client */
+	bool guest_open, pausing;
 	bool hang_up;	/* the guest closed: the client goes once it has all */
 	bool eof, gone; /* the client sends no more; nor receives */
 	size_t out_head, out_count, in_count;
@@ -89,6 +93,8 @@ static void socket_guest_open(struct chardev *cd, bool open)
 {
 	struct port *p = port_of(cd);
 
+	p->guest_open = open;
+	p->pausing = false;
 	if (!open && p->connected) {
 		p->hang_up = true;
 		p->in_count = 0;
@@ -164,6 +170,8 @@ static void tell_device(struct port *p, bool connected)
 /* What it sent too late is thrown away, or it would read an error for the end. */
 static void drop_client(struct port *p)
 {
+	const struct itimerspec pause = { .it_value.tv_nsec = PAUSE_NS };
+
 	(void)shutdown(p->client.fd, SHUT_RDWR);
 	for (unsigned i = 0; i < ROUNDS && recv(p->client.fd, p->in, IN_SIZE, 0) > 0; i++)
 		;
@@ -171,6 +179,7 @@ static void drop_client(struct port *p)
 	p->in_count = p->out_count = p->out_head = 0;
 	p->hang_up = p->eof = p->gone = false;
 	tell_device(p, false);
+	p->pausing = p->guest_open && timerfd_settime(p->pause.fd, 0, &pause, NULL) == 0;
 }
 
 static void serve_client(struct port *p)
@@ -198,13 +207,27 @@ static void port_serve(struct port *p, u32 events)
 	p->gone |= (events & (EPOLLHUP | EPOLLERR)) != 0;
 	if (p->connected)
 		serve_client(p);
-	(void)ioloop_watch(p->loop, &p->listener, p->connected ? 0 : EPOLLIN);
+	(void)ioloop_watch(p->loop, &p->listener,
+			   p->connected || p->pausing ? 0 : EPOLLIN);
 	platform_mutex_unlock(&p->vm->lock);
 }
 
 static void bell_answer(struct ioloop_bell *b)
 {
 	port_serve(CONTAINER_OF(b, struct port, bell), 0);
+}
+
+static void pause_ready(struct ioloop_source *s, u32 events)
+{
+	struct port *p = CONTAINER_OF(s, struct port, pause);
+	u64 count;
+
+	(void)events;
+	(void)!read(s->fd, &count, sizeof count);
+	platform_mutex_lock(&p->vm->lock);
+	p->pausing = false;
+	platform_mutex_unlock(&p->vm->lock);
+	port_serve(p, 0);
 }
 
 static void client_ready(struct ioloop_source *s, u32 events)
@@ -249,6 +272,15 @@ static int open_file(struct port *p, struct error *err)
 	return 0;
 }
 
+static void close_socket(struct port *p)
+{
+	ioloop_drop(p->loop, &p->bell.source);
+	ioloop_drop(p->loop, &p->pause);
+	ioloop_drop(p->loop, &p->client);
+	ioloop_drop(p->loop, &p->listener);
+	usocket_remove(&p->socket);
+}
+
 static int open_socket(struct port *p, struct error *err)
 {
 	char what[96];
@@ -261,14 +293,18 @@ static int open_socket(struct port *p, struct error *err)
 		return r;
 	p->listener = (struct ioloop_source){ .ready = listener_ready, .fd = p->socket.fd };
 	p->client = (struct ioloop_source){ .ready = client_ready, .fd = -1 };
-	r = ioloop_bell_open(p->loop, &p->bell, bell_answer);
+	p->pause = (struct ioloop_source){
+		.ready = pause_ready,
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+	};
+	r = p->pause.fd < 0 ? -errno : ioloop_bell_open(p->loop, &p->bell, bell_answer);
+	if (!r)
+		r = ioloop_watch(p->loop, &p->pause, EPOLLIN);
 	if (!r)
 		r = ioloop_watch(p->loop, &p->listener, EPOLLIN);
 	if (!r)
 		return 0;
-	ioloop_drop(p->loop, &p->bell.source);
-	ioloop_drop(p->loop, &p->listener);
-	usocket_remove(&p->socket);
+	close_socket(p);
 	return error_set(err, r, "%s: %s", what, strerror(-r));
 }
 
@@ -341,10 +377,7 @@ void port_close(struct port *p, unsigned patience_ms)
 		log_line("port %s: %llu bytes of output were lost: nobody took them",
 			 p->settings->name, (unsigned long long)lost);
 	if (p->settings->socket) {
-		ioloop_drop(p->loop, &p->bell.source);
-		ioloop_drop(p->loop, &p->client);
-		ioloop_drop(p->loop, &p->listener);
-		usocket_remove(&p->socket);
+		close_socket(p);
 	} else if (!lost) { /* else its writer may still hang in it */
 		close(p->file);
 	}
