@@ -124,14 +124,14 @@ static unsigned name_message(u8 *m, const struct console_port *p)
 	return MESSAGE_SIZE + (unsigned)n;
 }
 
-/* 5.3.6.2.2 has columns first; Linux, the one driver that listens, rows. */
+/* 5.3.6.2.2: columns first. */
 static unsigned size_message(u8 *m, const struct console_port *p)
 {
 	const u8 *config = p->console->dev.config;
 
 	message(m, p, RESIZE, false);
-	memcpy(m + MESSAGE_SIZE, config + CONSOLE_CONFIG_ROWS, 2);
-	memcpy(m + MESSAGE_SIZE + 2, config + CONSOLE_CONFIG_COLS, 2);
+	memcpy(m + MESSAGE_SIZE, config + CONSOLE_CONFIG_COLS, 2);
+	memcpy(m + MESSAGE_SIZE + 2, config + CONSOLE_CONFIG_ROWS, 2);
 	return MESSAGE_SIZE + 4;
 }
 
