@@ -17,7 +17,7 @@ static void own(const struct record *r)
 		for (unsigned i = 0; i < 8; i++)
 			put_le32(vd.ram + VD_DATA + 4 * i,
 				 0x40 + (r->value >> (4 * i) & 0xf) + (r->at & 0xff));
-		vd_add(q & 1, VD_DATA, 4 * (1 + (r->at >> 8 & 7)), false);
+		vd_add(q & 1, VD_DATA, 4 * (1u + (r->at >> 8 & 7)), false);
 		vd_notify(q & 1);
 		break;
 	case 1: /* free pages */
@@ -26,7 +26,7 @@ static void own(const struct record *r)
 		break;
 	case 2: /* statistics */
 		put_le16(vd.ram + VD_DATA + r->at % 64, (u16)(r->value & 15));
-		vd_add(2, VD_DATA, 10 * (r->queue & 15) + (r->value >> 31), false);
+		vd_add(2, VD_DATA, 10u * (r->queue & 15u) + (r->value >> 31), false);
 		vd_notify(2);
 		break;
 	default:
