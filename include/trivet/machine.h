@@ -8,6 +8,7 @@
 
 #include <trivet/blockdev.h>
 #include <trivet/chardev.h>
+#include <trivet/netdev.h>
 #include <trivet/virtio/balloon.h>
 #include <trivet/virtio/console.h>
 #include <trivet/vm.h>
@@ -25,6 +26,13 @@ struct blob {
 struct machine_disk {
 	const char *name; /* for messages */
 	struct blockdev *blockdev;
+};
+
+#define MACHINE_MAX_NETS 8
+
+struct machine_net {
+	const char *name; /* for messages */
+	struct netdev *netdev;
 };
 
 struct machine_config {
@@ -45,6 +53,8 @@ struct machine_config {
 	bool balloon; /* there is one, and takes balloon_size bytes at start */
 	u64 balloon_size;
 	struct vsockdev *vsock; /* may be NULL */
+	struct machine_net nets[MACHINE_MAX_NETS]; /* virtio, in this order */
+	unsigned net_count;
 };
 
 #define MACHINE_MEMORY_MIN MIB(16)
@@ -63,7 +73,8 @@ int machine_create(struct vm *vm, const struct machine_config *config,
 		   struct machine **out, struct error *err);
 /*
  * Power-up again: RAM zeroed, devices and vCPUs reset, guest reloaded. While no
- * vCPU steps and no block backend has a request in flight, without vm->lock;
+ * vCPU steps, no block backend has a request in flight and no network backend
+ * calls its card, without vm->lock;
  * vm_clear_stop is done here.
  */
 int machine_reset(struct machine *m, struct error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One thread, one epoll set. */
 #include "ioloop.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@ static void *loop_main(void *arg)
 {
 	struct ioloop *l = arg;
 
+	sandbox_thread(SANDBOX_SOCKETS, "sockets");
 	while (!l->ending) {
 		struct epoll_event event;
 
@@ -131,7 +133,6 @@ int ioloop_start(struct ioloop *l)
 	if (r)
 		return -r;
 	l->started = true;
-	pthread_setname_np(l->thread, "sockets");
 	return 0;
 }
 

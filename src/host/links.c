@@ -63,6 +63,15 @@ int links_check(const struct vm_config *cfg, struct error *err)
 	return r || !cfg->vsock ? r : vsock_check(cfg->vsock, err);
 }
 
+void links_needs(const struct links *all, struct sandbox_needs *needs)
+{
+	for (unsigned i = 0; i < all->count; i++)
+		if (port_socket(all->ports[i]))
+			needs->remove[needs->removes++] = port_socket(all->ports[i]);
+	if (all->vsock)
+		needs->remove[needs->removes++] = vsock_path(all->vsock);
+}
+
 int links_start(struct links *all, struct vm *vm, struct error *err)
 {
 	int r;
@@ -71,7 +80,8 @@ int links_start(struct links *all, struct vm *vm, struct error *err)
 	if (!all->loop)
 		return 0;
 	for (unsigned i = 0; i < all->count; i++)
-		port_attach(all->ports[i], vm);
+		if ((r = port_attach(all->ports[i], vm, err)))
+			return r;
 	if (all->vsock)
 		vsock_attach(all->vsock, vm);
 	r = ioloop_start(all->loop);

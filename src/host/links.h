@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "port.h"
+#include "sandbox.h"
 #include "vsock.h"
 
 struct links {
@@ -22,6 +23,8 @@ int links_open(struct links *all, const struct vm_config *cfg,
 	       struct machine_config *m, struct error *err);
 /* Would links_open succeed? Leaves nothing behind. */
 int links_check(const struct vm_config *cfg, struct error *err);
+/* What the sandbox must leave us. */
+void links_needs(const struct links *all, struct sandbox_needs *needs);
 /* vm has been built: from here on sockets are served. */
 int links_start(struct links *all, struct vm *vm, struct error *err);
 /* The guest has ended: passes on what it sent, for at most patience_ms; then nothing

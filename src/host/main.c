@@ -7,6 +7,7 @@
 #include "host.h"
 #include "links.h"
 #include "log.h"
+#include "nets.h"
 #include "vmfile.h"
 
 #include <errno.h>
@@ -65,6 +66,8 @@ static int check_files(const struct vm_config *cfg, struct error *err)
 	}
 	if (!r)
 		r = disks_check(cfg, err);
+	if (!r)
+		r = nets_check(cfg, err);
 	return r ? r : links_check(cfg, err);
 }
 

@@ -253,7 +253,6 @@ static void listener_ready(struct ioloop_source *s, u32 events)
 static int open_file(struct port *p, struct error *err)
 {
 	const char *path = p->settings->path;
-	int r;
 
 	p->chardev.ops = &file_ops;
 	p->file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY |
@@ -264,11 +263,6 @@ static int open_file(struct port *p, struct error *err)
 				 errno == ENXIO ? "nobody reads this FIFO"
 						: strerror(errno));
 	(void)fcntl(p->file, F_SETFL, fcntl(p->file, F_GETFL) & ~O_NONBLOCK);
-	r = outq_open(p->file, path, &p->outq);
-	if (r) {
-		close(p->file);
-		return error_set(err, r, "port %s: %s", p->settings->name, strerror(-r));
-	}
 	return 0;
 }
 
@@ -359,9 +353,19 @@ bool port_connected(const struct port *p)
 	return !p->settings->socket;
 }
 
-void port_attach(struct port *p, struct vm *vm)
+const char *port_socket(const struct port *p)
 {
+	return p->settings->socket ? p->settings->path : NULL;
+}
+
+int port_attach(struct port *p, struct vm *vm, struct error *err)
+{
+	int r = 0;
+
 	p->vm = vm;
+	if (!p->settings->socket)
+		r = outq_open(p->file, p->settings->path, &p->outq);
+	return r ? error_set(err, r, "port %s: %s", p->settings->name, strerror(-r)) : 0;
 }
 
 bool port_idle(const struct port *p)

@@ -26,8 +26,10 @@ int port_check(const struct vm_port *settings, struct error *err);
 struct chardev *port_chardev(struct port *p);
 /* Is somebody there from the start? */
 bool port_connected(const struct port *p);
-/* The VM whose lock is taken; before the loop starts. */
-void port_attach(struct port *p, struct vm *vm);
+/* The socket's name; NULL: it is a file. */
+const char *port_socket(const struct port *p);
+/* The VM whose lock is taken; before the loop starts. Starts a file's thread. */
+int port_attach(struct port *p, struct vm *vm, struct error *err);
 /* Has all that the guest wrote gone on? With vm->lock held. */
 bool port_idle(const struct port *p);
 /* The loop has ended, the device is gone. Writes a file's rest, giving up after

@@ -7,6 +7,7 @@
 #include "engines.h"
 #include "knobs.h"
 #include "log.h"
+#include "sandbox.h"
 #include "stats.h"
 
 #include <stdlib.h>
@@ -50,14 +51,6 @@ static void close_blobs(struct machine_config *m)
 	blob_close(&m->kernel);
 }
 
-static void destroy_machine(struct host *h)
-{
-	links_finish(&h->links, 0);
-	disks_drain(&h->disks);
-	machine_destroy(h->machine);
-	vm_fini(&h->vm);
-}
-
 static int build_machine(struct host *h, const struct engine_ops *engine,
 			 struct error *err)
 {
@@ -67,35 +60,60 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 		return r;
 	h->vm.host_data = h;
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
-	if (r) {
-		vm_fini(&h->vm);
-		return r;
-	}
-	console_attach(h->console, &h->vm);
-	disks_attach(&h->disks, &h->vm);
-	r = links_start(&h->links, &h->vm, err);
 	if (r)
-		destroy_machine(h);
-	else
-		knobs_terminal_size(h);
+		vm_fini(&h->vm);
+	return r;
+}
+
+static void destroy_machine(struct host *h)
+{
+	links_finish(&h->links, 0);
+	disks_drain(&h->disks);
+	nets_detach(&h->nets);
+	machine_destroy(h->machine);
+	vm_fini(&h->vm);
+}
+
+/* Every file is open: the doors are closed, then the backends' threads start. */
+static int start_backends(struct host *h, struct error *err)
+{
+	struct sandbox_needs needs = { .network = nets_need_sockets(&h->nets) };
+	int r;
+
+	links_needs(&h->links, &needs);
+	r = sandbox_begin(h->cfg->sandbox, &needs, err);
+	if (!r)
+		r = console_attach(h->console, &h->vm, err);
+	if (!r)
+		r = disks_attach(&h->disks, &h->vm, err);
+	if (!r)
+		r = nets_attach(&h->nets, &h->vm, err);
+	if (!r)
+		r = links_start(&h->links, &h->vm, err);
 	return r;
 }
 
 /* Runs until something other than a reset ends the VM. 0, or -errno. */
 static int live(struct host *h, struct error *err)
 {
-	for (;;) {
+	for (bool first = true;; first = false) {
 		int r = vcpus_start(&h->vcpus, &h->vm, h->console,
 				    h->events.wake_fd, err);
 
 		if (r)
 			return r;
+		/* not before: threads inherit it, and each call pays for each filter */
+		if (first)
+			sandbox_thread(SANDBOX_MAIN, NULL);
 		events_loop(h);
 		vcpus_join(&h->vcpus);
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
 			return 0;
 		disks_drain(&h->disks); /* into the memory of before */
+		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
+		if (!r)
+			r = nets_attach(&h->nets, &h->vm, err);
 		if (r)
 			return r;
 	}
@@ -150,6 +168,7 @@ static int run_built(struct host *h, struct error *err)
 	h->deadline_ns = h->cfg->timeout_ms ?
 			 h->start_ns + h->cfg->timeout_ms * 1000000 : ~(u64)0;
 	console_enter(h->console);
+	knobs_terminal_size(h);
 	r = live(h, err);
 	links_finish(&h->links, h->quitting ? PATIENCE_QUIT_MS : PATIENCE_SOCKETS_MS);
 	/* the guest's last words before ours, and the terminal in order */
@@ -158,7 +177,7 @@ static int run_built(struct host *h, struct error *err)
 		log_line("%s: %s", h->vm.name, err->msg);
 	else
 		status = conclude(h);
-	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns);
+	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns, h->smaps_fd);
 	if (h->stats == STATS_TEXT)
 		knobs_balloon_stats(h);
 	return status;
@@ -180,15 +199,21 @@ static int run_host(struct host *h, struct error *err)
 	h->machine_config.console = console_chardev(h->console);
 	if (disks_open(&h->disks, h->cfg, &h->machine_config, err))
 		goto out_console;
-	if (links_open(&h->links, h->cfg, &h->machine_config, err))
+	if (nets_open(&h->nets, h->cfg, &h->machine_config, err))
 		goto out_disks;
+	if (links_open(&h->links, h->cfg, &h->machine_config, err))
+		goto out_nets;
 	if (build_machine(h, engine, err))
 		goto out_links;
-	err->msg[0] = 0;
-	status = run_built(h, err);
+	if (start_backends(h, err) == 0) {
+		err->msg[0] = 0;
+		status = run_built(h, err);
+	}
 	destroy_machine(h);
 out_links:
 	links_close(&h->links);
+out_nets:
+	nets_close(&h->nets);
 out_disks:
 	disks_close(&h->disks);
 out_console:
@@ -213,6 +238,7 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	(void)counter_hz();
 	h->cfg = cfg;
 	h->stats = stats;
+	h->smaps_fd = memuse_open();
 	h->machine_config = (struct machine_config){
 		.name = cfg->name,
 		.memory = cfg->memory,
@@ -227,6 +253,8 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	status = run_host(h, &err);
 	if (status == STATUS_USAGE && err.msg[0])
 		log_line("%s", err.msg);
+	if (h->smaps_fd >= 0)
+		close(h->smaps_fd);
 	platform_free(h, sizeof *h);
 	return status;
 }

@@ -23,6 +23,9 @@ int terminal_raw(struct terminal *t, int fd);
 void terminal_again(const struct terminal *t);
 /* Its size in characters; false when nobody knows. */
 bool terminal_size(int fd, u16 *columns, u16 *rows);
+/* The raw terminal, if there is one, as it was: for a signal handler or a last
+ * gasp, after which the process ends. Any thread. */
+void terminal_rescue(void);
 /* As it was. Harmless when it is not raw. */
 void terminal_restore(struct terminal *t);
 

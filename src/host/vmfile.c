@@ -19,10 +19,16 @@ struct vmfile {
 	char *name, *engine, *cpu, *memory, *kernel, *initrd, *append, *console;
 	u64 *cpus;
 	double *timeout;
-	int *hvc, *testdev;
+	int *hvc, *testdev, *sandbox;
 	char **disks, **ports;
 	unsigned disks_count, ports_count;
 	char *vsock, *balloon;
+	char **net, **publish;
+	unsigned net_count, publish_count;
+};
+
+static const cyaml_schema_value_t line_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 64),
 };
 
 static const cyaml_schema_value_t disk_schema = {
@@ -60,12 +66,20 @@ static const cyaml_schema_field_t fields[] = {
 			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
 				     CYAML_FLAG_STRICT,
 			     struct vmfile, testdev, truth, ARRAY_SIZE(truth)),
+	CYAML_FIELD_ENUM_PTR("sandbox",
+			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
+				     CYAML_FLAG_STRICT,
+			     struct vmfile, sandbox, truth, ARRAY_SIZE(truth)),
 	CYAML_FIELD_SEQUENCE("disks", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			     struct vmfile, disks, &disk_schema, 0, 1024),
 	CYAML_FIELD_SEQUENCE("ports", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			     struct vmfile, ports, &port_schema, 0, 1024),
 	TEXT(vsock, 4095),
 	TEXT(balloon, 32),
+	CYAML_FIELD_SEQUENCE("net", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct vmfile, net, &line_schema, 0, 1024),
+	CYAML_FIELD_SEQUENCE("publish", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct vmfile, publish, &line_schema, 0, 1024),
 	CYAML_FIELD_END
 };
 
@@ -123,12 +137,16 @@ static const char *key_expects(const char *key)
 		return "a number from 1 to 32";
 	if (!strcmp(key, "timeout"))
 		return "a number of seconds";
-	if (!strcmp(key, "testdev") || !strcmp(key, "hvc"))
+	if (!strcmp(key, "testdev") || !strcmp(key, "hvc") || !strcmp(key, "sandbox"))
 		return "true or false";
 	if (!strcmp(key, "disks"))
 		return "a list of images, each a line `- FILE` or `- FILE,ro`";
 	if (!strcmp(key, "ports"))
 		return "a list of ports, each a line `- NAME=FILE` or `- NAME=unix:PATH`";
+	if (!strcmp(key, "net"))
+		return "a list of network cards, each a line `- user` or `- tap:INTERFACE`";
+	if (!strcmp(key, "publish"))
+		return "a list of port forwards, each a line `- HOST:GUEST`";
 	return "text";
 }
 
@@ -249,6 +267,16 @@ static int apply_ports(const struct apply *a, const struct vmfile *f)
 	return r;
 }
 
+static int apply_lines(const struct apply *a, enum config_key key, char *const *lines,
+		       unsigned count)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < count && !r; i++)
+		r = apply_text(a, key, lines[i]);
+	return r;
+}
+
 static int apply_all(const struct apply *a, const struct vmfile *f)
 {
 	int r;
@@ -272,6 +300,11 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 		return r;
 	if ((r = apply_path(a, KEY_VSOCK, f->vsock)) ||
 	    (r = apply_text(a, KEY_BALLOON, f->balloon)))
+		return r;
+	if (f->sandbox && (r = apply_number(a, KEY_SANDBOX, (u64)*f->sandbox)))
+		return r;
+	if ((r = apply_lines(a, KEY_NET, f->net, f->net_count)) ||
+	    (r = apply_lines(a, KEY_PUBLISH, f->publish, f->publish_count)))
 		return r;
 	r = apply_disks(a, f);
 	return r ? r : apply_ports(a, f);

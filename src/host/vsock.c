@@ -496,6 +496,11 @@ struct vsockdev *vsock_device(struct vsock *v)
 	return &v->device;
 }
 
+const char *vsock_path(const struct vsock *v)
+{
+	return v->socket.path;
+}
+
 void vsock_attach(struct vsock *v, struct vm *vm)
 {
 	v->vm = vm;

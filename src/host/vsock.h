@@ -21,6 +21,8 @@ int vsock_open(const char *path, u64 cid, struct ioloop *loop, struct vsock **ou
 /* Would vsock_open succeed? Leaves nothing behind. */
 int vsock_check(const char *path, struct error *err);
 struct vsockdev *vsock_device(struct vsock *v);
+/* The socket's name. */
+const char *vsock_path(const struct vsock *v);
 /* The VM whose lock is taken; before the loop starts. */
 void vsock_attach(struct vsock *v, struct vm *vm);
 /* Has all that the guest sent gone on? With vm->lock held. */

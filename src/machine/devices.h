@@ -24,6 +24,7 @@ struct devices {
 	struct virtio_balloon *balloon;
 	struct virtio_vsock *vsock;
 	struct virtio_blk *disks[MACHINE_MAX_DISKS];
+	struct virtio_net *nets[MACHINE_MAX_NETS];
 };
 
 #define COM1_PORT 0x3f8

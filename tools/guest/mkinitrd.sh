@@ -29,9 +29,12 @@ for module in drivers/virtio/virtio_ring drivers/virtio/virtio \
 	drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci_legacy_dev \
 	drivers/virtio/virtio_pci drivers/virtio/virtio_balloon drivers/char/virtio_console \
 	net/vmw_vsock/vsock net/vmw_vsock/vmw_vsock_virtio_transport_common \
-	net/vmw_vsock/vmw_vsock_virtio_transport; do
+	net/vmw_vsock/vmw_vsock_virtio_transport net/core/failover \
+	drivers/net/net_failover drivers/net/virtio_net; do
 	cp "$kernel"/lib/modules/*/kernel/$module.ko "$tree/modules/"
 done
+cp "$here/udhcpc.script" "$tree/etc/udhcpc.script"
+chmod 755 "$tree/etc/udhcpc.script"
 [ ! -d "$extra" ] || cp -R "$extra/." "$tree/bench/"
 
 find "$tree" -exec touch -h -d @0 {} +
