@@ -26,9 +26,9 @@ def test_free_pages_go_back(tmp_path):
     with Scripted(tmp_path, READY.format('go') + '''
 dd if=/dev/zero of=/tmp/big bs=1M count=200 2>/dev/null
 echo FULL
-read line </dev/virtio-ports/go
+until read line </dev/virtio-ports/go; do sleep 0.2; done
 rm /tmp/big
-read line </dev/virtio-ports/go
+until read line </dev/virtio-ports/go; do sleep 0.2; done
 ''', '--balloon', '0', '--port', f'go=unix:{tmp_path}/go', '--stats') as guest:
         guest.wait('FULL')
         full = rss(guest.child.pid)

@@ -85,10 +85,11 @@ def test_sessions(tmp_path):
     path = tmp_path / 'port.sock'
     with Scripted(tmp_path, READY.format('p') + '''
 echo one >/dev/virtio-ports/p
-cat /dev/virtio-ports/p
+until cat /dev/virtio-ports/p | grep line; do sleep 0.2; done
 echo two >/dev/virtio-ports/p
 dd if=/dev/zero bs=1k count=300 of=/dev/virtio-ports/p 2>/dev/null
-read line </dev/virtio-ports/p # a power-off would take what is not fetched yet
+# a power-off would take what is not fetched yet; without a client one reads the end
+until read line </dev/virtio-ports/p; do sleep 0.2; done
 ''', '--port', f'p=unix:{path}') as guest:
         assert read_all(client(path)) == b'one\n'
         s = client(path)  # now the guest reads until this one is gone
