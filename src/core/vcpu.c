@@ -219,6 +219,10 @@ int vcpu_handle_exit(struct vcpu *v, struct exit *x)
 	case EXIT_HYPERCALL:
 		handle_hypercall(v, x);
 		break;
+	case EXIT_FPU_ERROR:
+		if (v->vm->fpu_error)
+			v->vm->fpu_error(v->vm);
+		break;
 	default:
 		r = -EINVAL;
 	}
@@ -241,6 +245,7 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x)
 	case EXIT_MSR:
 	case EXIT_TPR:
 	case EXIT_HYPERCALL:
+	case EXIT_FPU_ERROR:
 		vcpu_handle_exit(v, x);
 		return;
 	case EXIT_HALT:
