@@ -16,11 +16,11 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 FREESTANDING = {'stddef.h', 'stdint.h', 'stdbool.h', 'stdarg.h', 'limits.h',
                 'float.h', 'stdalign.h', 'stdnoreturn.h', 'iso646.h'}
 
-LIB = {'types', 'bits', 'fmt', 'error', 'string'}
+LIB = {'types', 'bits', 'fmt', 'error', 'string', 'iostats'}
 CORE = LIB | {'vm', 'bus', 'engine', 'exit', 'irq', 'mem', 'platform', 'timer'}
 DEVICE = CORE | {'chardev', 'device/'}
 PCI = DEVICE | {'pci'}
-VIRTIO = PCI | {'segment', 'blockdev', 'virtio/'}
+VIRTIO = PCI | {'segment', 'blockdev', 'netdev', 'virtio/'}
 MACHINE = VIRTIO | {'machine'}
 
 # path prefix: (allowed <trivet/...>, may include <arch/...>, hosted)

@@ -87,11 +87,34 @@ void vm_clear_stop(struct vm *vm)
 		struct vcpu *v = vm->vcpus[i];
 
 		v->state = i ? VCPU_WAIT_SIPI : VCPU_RUNNING;
+		if (v->halt_since_ns)
+			v->stats.halted_ns += platform_clock_ns() - v->halt_since_ns;
+		v->halt_since_ns = 0;
 		v->events = 0;
 		v->nmis = 0;
 		v->kick = 0;
 	}
 	__atomic_store_n(&vm->stop, VM_RUNS, __ATOMIC_SEQ_CST);
+}
+
+void vm_io_add(struct vm *vm, struct io_group *g)
+{
+	struct io_group **at = &vm->io;
+
+	while (*at)
+		at = &(*at)->next;
+	g->next = NULL;
+	*at = g;
+}
+
+void vm_io_remove(struct vm *vm, struct io_group *g)
+{
+	struct io_group **at = &vm->io;
+
+	while (*at && *at != g)
+		at = &(*at)->next;
+	if (*at)
+		*at = g->next;
 }
 
 void vm_flush_page(struct vm *vm, gpa_t page)

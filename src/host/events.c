@@ -20,14 +20,18 @@
 /* How long a stopped VM's vCPU threads may take to end. */
 #define FORCE_AFTER_NS (5 * NS_PER_SEC)
 
+/* One that was ignored at the start stays so: nohup and the shell's `&` mean it. */
 static void wanted_signals(sigset_t *set)
 {
+	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT };
+
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGTSTP);
-	sigaddset(set, SIGCONT);
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+		struct sigaction now;
+
+		if (sigaction(wanted[i], NULL, &now) || now.sa_handler != SIG_IGN)
+			sigaddset(set, wanted[i]);
+	}
 }
 
 int events_open(struct events *e, struct error *err)
@@ -37,6 +41,7 @@ int events_open(struct events *e, struct error *err)
 	wanted_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it as well */
 	e->armed_ns = NEVER;
 	e->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -136,7 +141,8 @@ static void input_serve(struct host *h)
 		vm_stop(&h->vm, VM_RESET, 0, "the operator reset the machine");
 		break;
 	case CONSOLE_KEY_STATS:
-		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns);
+		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns,
+			    h->smaps_fd);
 		break;
 	case CONSOLE_KEY_NONE:
 		break;

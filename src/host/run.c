@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "engines.h"
 #include "log.h"
+#include "sandbox.h"
 #include "stats.h"
 
 #include <stdlib.h>
@@ -57,37 +58,55 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 		return r;
 	h->vm.host_data = h;
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
-	if (r) {
+	if (r)
 		vm_fini(&h->vm);
-		return r;
-	}
-	console_attach(h->console, &h->vm);
-	disks_attach(&h->disks, &h->vm);
-	return 0;
+	return r;
 }
 
 static void destroy_machine(struct host *h)
 {
 	disks_drain(&h->disks);
+	nets_detach(&h->nets);
 	machine_destroy(h->machine);
 	vm_fini(&h->vm);
+}
+
+/* Every file is open: the doors are closed, then the backends' threads start. */
+static int start_backends(struct host *h, struct error *err)
+{
+	const struct sandbox_needs needs = { .network = nets_need_sockets(&h->nets) };
+	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
+
+	if (!r)
+		r = console_attach(h->console, &h->vm, err);
+	if (!r)
+		r = disks_attach(&h->disks, &h->vm, err);
+	if (!r)
+		r = nets_attach(&h->nets, &h->vm, err);
+	return r;
 }
 
 /* Runs until something other than a reset ends the VM. 0, or -errno. */
 static int live(struct host *h, struct error *err)
 {
-	for (;;) {
+	for (bool first = true;; first = false) {
 		int r = vcpus_start(&h->vcpus, &h->vm, h->console,
 				    h->events.wake_fd, err);
 
 		if (r)
 			return r;
+		/* not before: threads inherit it, and each call pays for each filter */
+		if (first)
+			sandbox_thread(SANDBOX_MAIN, NULL);
 		events_loop(h);
 		vcpus_join(&h->vcpus);
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
 			return 0;
 		disks_drain(&h->disks); /* into the memory of before */
+		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
+		if (!r)
+			r = nets_attach(&h->nets, &h->vm, err);
 		if (r)
 			return r;
 	}
@@ -149,7 +168,7 @@ static int run_built(struct host *h, struct error *err)
 		log_line("%s: %s", h->vm.name, err->msg);
 	else
 		status = conclude(h);
-	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns);
+	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns, h->smaps_fd);
 	return status;
 }
 
@@ -169,11 +188,17 @@ static int run_host(struct host *h, struct error *err)
 	h->machine_config.console = console_chardev(h->console);
 	if (disks_open(&h->disks, h->cfg, &h->machine_config, err))
 		goto out_console;
-	if (build_machine(h, engine, err))
+	if (nets_open(&h->nets, h->cfg, &h->machine_config, err))
 		goto out_disks;
-	err->msg[0] = 0;
-	status = run_built(h, err);
+	if (build_machine(h, engine, err))
+		goto out_nets;
+	if (start_backends(h, err) == 0) {
+		err->msg[0] = 0;
+		status = run_built(h, err);
+	}
 	destroy_machine(h);
+out_nets:
+	nets_close(&h->nets);
 out_disks:
 	disks_close(&h->disks);
 out_console:
@@ -198,6 +223,7 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	(void)counter_hz();
 	h->cfg = cfg;
 	h->stats = stats;
+	h->smaps_fd = memuse_open();
 	h->machine_config = (struct machine_config){
 		.name = cfg->name,
 		.memory = cfg->memory,
@@ -210,6 +236,8 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	status = run_host(h, &err);
 	if (status == STATUS_USAGE && err.msg[0])
 		log_line("%s", err.msg);
+	if (h->smaps_fd >= 0)
+		close(h->smaps_fd);
 	platform_free(h, sizeof *h);
 	return status;
 }
