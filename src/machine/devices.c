@@ -4,6 +4,7 @@
 
 #include <trivet/device/acpi_pm.h>
 #include <trivet/device/debug_exit.h>
+#include <trivet/device/ferr.h>
 #include <trivet/device/fw_cfg.h>
 #include <trivet/device/hypercall.h>
 #include <trivet/device/i8042.h>
@@ -82,6 +83,10 @@ static int create_legacy(struct devices *d, struct vm *vm,
 		return r;
 	*what = "ACPI power management";
 	r = acpi_pm_create(vm, &d->acpi_pm);
+	if (r)
+		return r;
+	*what = "x87 error port";
+	r = ferr_create(vm, &d->ferr);
 	if (r)
 		return r;
 	rtc_set_alarm_hook(d->rtc, acpi_pm_rtc_alarm, d->acpi_pm);
@@ -195,6 +200,7 @@ void devices_reset(struct devices *d, bool asleep)
 	pci_host_reset(d->pci_host);
 	if (!asleep)
 		acpi_pm_reset(d->acpi_pm);
+	ferr_reset(d->ferr);
 	i8042_reset(d->i8042);
 	serial_reset(d->com1);
 	if (!asleep)
@@ -227,6 +233,7 @@ void devices_destroy(struct devices *d)
 	DESTROY(d, debug_exit, debug_exit_destroy);
 	DESTROY(d, pci_host, pci_host_destroy);
 	DESTROY(d, acpi_pm, acpi_pm_destroy);
+	DESTROY(d, ferr, ferr_destroy);
 	DESTROY(d, i8042, i8042_destroy);
 	DESTROY(d, com1, serial_destroy);
 	DESTROY(d, rtc, rtc_destroy);

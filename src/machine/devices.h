@@ -14,6 +14,7 @@ struct devices {
 	struct rtc *rtc;
 	struct serial *com1;
 	struct i8042 *i8042;
+	struct ferr *ferr;
 	struct acpi_pm *acpi_pm;
 	struct pci_host *pci_host;
 	struct debug_exit *debug_exit;
