@@ -11,6 +11,8 @@
 #define OUTPUT_BUDGET 64  /* frames to the world between two looks around */
 #define DELIVER_BUDGET 32 /* frames to the guest under one hold of the lock */
 
+static const char *const stat_names[NET_STATS] = { "sent", "received" };
+
 static struct net_port *port_of(struct netdev *n)
 {
 	return CONTAINER_OF(n, struct net_port, netdev);
@@ -79,6 +81,8 @@ int net_port_init(struct net_port *p, const struct net_port_ops *ops,
 {
 	p->ops = ops;
 	p->netdev.ops = &port_ops;
+	p->io = (struct io_group){ .kind = "net", .ops = stat_names,
+				   .stats = p->stats, .count = NET_STATS };
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->wake_fd < 0)
 		return error_set(err, -errno, "net: no event descriptor: %s",
@@ -122,12 +126,15 @@ int net_port_attach(struct net_port *p, struct vm *vm, struct error *err)
 	if (r)
 		return error_set(err, r, "net: no thread: %s", strerror(-r));
 	p->started = true;
+	vm_io_add(vm, &p->io);
 	return 0;
 }
 
 void net_port_detach(struct net_port *p)
 {
 	pthread_mutex_lock(&p->attach_mutex);
+	if (p->vm)
+		vm_io_remove(p->vm, &p->io);
 	p->vm = NULL;
 	pthread_mutex_unlock(&p->attach_mutex);
 	netq_clear(&p->to_world);
@@ -170,6 +177,13 @@ static void take_offloads(struct net_port *p)
 		p->ops->set_offloads(p, wanted);
 }
 
+static void record(struct net_port *p, enum net_port_stat what,
+		   const struct netq_frame *f, bool ok)
+{
+	io_stats_record(&p->stats[what], platform_clock_ns() - f->since_ns, f->length,
+			ok);
+}
+
 void net_port_output(struct net_port *p)
 {
 	struct netq_frame *f;
@@ -180,6 +194,7 @@ void net_port_output(struct net_port *p)
 		if (!f)
 			break;
 		p->ops->output(p, f);
+		record(p, NET_SENT, f, true);
 		netq_next(&p->to_world);
 	}
 	if (__atomic_exchange_n(&p->starving, 0, __ATOMIC_SEQ_CST))
@@ -217,6 +232,20 @@ bool net_port_room(struct net_port *p)
 	return netq_room(&p->to_guest) >= NETQ_SIZE / 2;
 }
 
+/* One frame; false: the card takes it later. One that it dropped is an error. */
+static bool deliver_one(struct net_port *p, struct netq_frame *f)
+{
+	struct netdev *n = &p->netdev;
+	u64 dropped = n->stats.dropped;
+
+	if (!n->receive)
+		return true;
+	if (!n->receive(n->ctx, f->data, f->length, &f->offload))
+		return false;
+	record(p, NET_RECEIVED, f, n->stats.dropped == dropped);
+	return true;
+}
+
 /* False: the card takes no more now. */
 static bool deliver_some(struct net_port *p)
 {
@@ -228,8 +257,7 @@ static bool deliver_some(struct net_port *p)
 		f = netq_first(&p->to_guest);
 		if (!f)
 			break;
-		took = !n->receive ||
-		       n->receive(n->ctx, f->data, f->length, &f->offload);
+		took = deliver_one(p, f);
 		if (took)
 			netq_next(&p->to_guest);
 		else

@@ -16,6 +16,10 @@
 
 struct net_port;
 
+/* For statistics: a frame from when it was queued until the world, or the guest's
+ * buffers, had it. */
+enum net_port_stat { NET_SENT, NET_RECEIVED, NET_STATS };
+
 struct net_port_ops {
 	/* One round of the thread: ends with net_port_wait and what it brought. */
 	void (*round)(struct net_port *p);
@@ -42,9 +46,12 @@ struct net_port {
 	struct vm *vm; /* with attach_mutex, as all that follows */
 	pthread_mutex_t attach_mutex; /* taken before vm->lock */
 	u32 refused; /* atomic, set with vm->lock: the card lacks receive buffers */
+	struct io_group io;
+	struct io_stats stats[NET_STATS]; /* written by the thread alone */
 };
 
-/* netdev's mac, mtu and offloads are filled in by the caller. -errno. */
+/* netdev's mac, mtu and offloads, and the name of io, are filled in by the caller.
+ * -errno. */
 int net_port_init(struct net_port *p, const struct net_port_ops *ops,
 		  struct error *err);
 /* Undoes init, when no thread was started. */

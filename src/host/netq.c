@@ -3,6 +3,7 @@
 #include "netq.h"
 
 #include <trivet/bits.h>
+#include <trivet/platform.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ struct netq_frame *netq_reserve(struct netq *q, u32 length)
 void netq_commit(struct netq *q, struct netq_frame *f, u32 length)
 {
 	f->length = length;
+	f->since_ns = platform_clock_ns();
 	f->size = (u32)align_up(sizeof *f + length, ALIGN);
 	/* the record before the position that covers it */
 	__atomic_store_n(&q->put, q->put + f->size, __ATOMIC_SEQ_CST);

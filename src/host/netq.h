@@ -13,6 +13,7 @@
 struct netq_frame {
 	u32 size;   /* of the record in the queue */
 	u32 length; /* bytes of frame; 0: nothing, up to the memory's end */
+	u64 since_ns; /* when it was put */
 	struct net_offload offload;
 	u8 data[];
 };

@@ -46,6 +46,7 @@ static int open_one(struct nets *all, const struct vm_config *cfg, bool *forward
 		return r;
 	}
 	p->index = i;
+	p->io.name = card->kind == NET_TAP ? card->ifname : "user";
 	all->sockets |= card->kind == NET_USER;
 	all->port[all->count++] = p;
 	return 0;

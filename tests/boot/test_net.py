@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's virtio_net on our card: user-mode networking, port forwards, tap, bad input."""
 import hashlib
+import json
 import os
 import re
 import socket
@@ -136,7 +137,7 @@ def test_many_connections(debian, server):
     """Eight downloads at once: more than the card's ring holds."""
     blob = os.urandom(1 << 20)
     down = [server(blob) for _ in range(8)]
-    child = boot(debian, '--net', 'user')
+    child = boot(debian, '--net', 'user', '--stats=json')
     ports = ' '.join(str(s.port) for s in down)
     command(child, f'P="{ports}"')
     out = command(child, 'for p in $P; do nc 10.0.2.2 $p </dev/null|md5sum & done; wait')
@@ -144,6 +145,14 @@ def test_many_connections(debian, server):
     # refused and unreachable end too
     assert 'refused' in command(child, f'nc 10.0.2.2 {free_port()} </dev/null')
     power_off(child)
+    figures = json.loads(re.search(r'^\{.*\}', child.before, re.M)[0])
+    card = [g for g in figures['io'] if g['kind'] == 'net'][0]
+    assert card['name'] == 'user'
+    received, sent = card['ops']['received'], card['ops']['sent']
+    assert 8 << 20 <= received['bytes'] < 10 << 20 and not received['errors'], card
+    assert 0 < sent['bytes'] < 1 << 20 and not sent['errors'], card
+    for op in (received, sent):
+        assert 0 < op['latency_ns']['p50'] <= op['latency_ns']['p99'] <= op['latency_ns']['max']
 
 
 def test_reset(debian, server):
