@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The bare-metal hypervisor: the freestanding rooms and src/metal in one image.
+METAL_SRC := $(sort $(wildcard src/lib/*.c src/core/*.c src/arch/x86/*.c src/arch/x86/*.S \
+	src/device/*.c src/pci/*.c src/virtio/*.c src/machine/*.c src/engine/svm/*.c src/engine/svm/*.S \
+	src/metal/common/*.c src/metal/x86/*.c src/metal/x86/*.S))
+METAL_OBJ := $(METAL_SRC:%=build/obj/metal/%.o)
+# No red zone: interrupts come on the running stack. The guest's FPU state is in the
+# registers, so only the rooms that run x87 and SSE for it may touch those.
+METAL_CFLAGS = $(filter-out -fPIE -fstack-protector-strong,$(BASE_CFLAGS)) $(FREE_CFLAGS) -O2 -Isrc/metal \
+	-fno-pie -mcmodel=small -mno-red-zone -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-fno-stack-protector -ffunction-sections -fdata-sections
+METAL_GENERAL := -mgeneral-regs-only
+METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
+$(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
+
+$(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(METAL_CFLAGS) $(METAL_GENERAL) -MMD -MP -c $< -o $@
+-include $(METAL_OBJ:.o=.d)
+
+# Multiboot 1 loaders want ELF32; addresses are low.
+build/trivet-x86.elf64: $(METAL_OBJ) src/metal/x86/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections \
+		-Wl,-T,src/metal/x86/link.ld -o $@ $(METAL_OBJ) -lgcc
+build/trivet-x86.elf: build/trivet-x86.elf64
+	$(Q)objcopy -O elf32-i386 $< $@
+
+METAL_CPU ?= max
+METAL_QEMU = qemu-system-x86_64 -accel tcg -M q35 -cpu $(METAL_CPU) -m 2048 -nodefaults -nographic \
+	-no-reboot -serial stdio
+.PHONY: metal run-metal
+metal: build/trivet-x86.elf ## the bare-metal image
+
+run-metal: ## Debian on the bare-metal hypervisor, in QEMU
+	@tools/setup.sh build guest bench
+	@+$(SUBMAKE) build/trivet-x86.elf guest-files
+	$(METAL_QEMU) -kernel build/trivet-x86.elf -append 'memory=512M -- console=ttyS0' \
+		-initrd 'build/guest/vmlinuz,build/guest/initrd.gz'
