@@ -17,8 +17,14 @@ void platform_timer_arm(struct vm *vm, u64 deadline_ns)
 	if (!m)
 		return;
 	__atomic_store_n(&m->deadline_ns, deadline_ns, __ATOMIC_SEQ_CST);
-	if (deadline_ns < __atomic_load_n(&m->home->armed_ns, __ATOMIC_SEQ_CST))
+	if (deadline_ns >= __atomic_load_n(&m->home->armed_ns, __ATOMIC_SEQ_CST))
+		return;
+	if (m->home != cpu_this()) {
 		sched_poke(m->home);
+		return;
+	}
+	m->home->armed_ns = deadline_ns;
+	arch_timer_set(deadline_ns);
 }
 
 static u64 serve_timers(struct metal_vm *m)
