@@ -27,6 +27,15 @@ build/trivet-x86.elf64: $(METAL_OBJ) src/metal/x86/link.ld
 build/trivet-x86.elf: build/trivet-x86.elf64
 	$(Q)objcopy -O elf32-i386 $< $@
 
+# What of it is no processor's has unit tests.
+METAL_UNIT_OBJ := $(foreach f,pages heap options,build/obj/asan/src/metal/common/$(f).c.o)
+$(METAL_UNIT_OBJ): build/obj/asan/%.o: % mk/build.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(VARIANT_asan_CC) $(BASE_CFLAGS) $(FREE_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -c $< -o $@
+-include $(METAL_UNIT_OBJ:.o=.d)
+build/unit/test_metal: $(METAL_UNIT_OBJ)
+
 METAL_CPU ?= max
 METAL_QEMU = qemu-system-x86_64 -accel tcg -M q35 -cpu $(METAL_CPU) -m 2048 -nodefaults -nographic \
 	-no-reboot -serial stdio

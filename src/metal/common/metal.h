@@ -15,6 +15,7 @@
 #include "arch.h"
 #include "boot_info.h"
 #include "heap.h"
+#include "options.h"
 #include "pages.h"
 
 #define METAL_MAX_CPUS 64
@@ -53,8 +54,6 @@ struct cpu {
 	u64 armed_ns;	/* atomic: this processor's timer */
 	u64 idle_ns;	/* asleep in all */
 };
-
-struct console_line;
 
 struct metal_vm {
 	struct metal *metal;
@@ -112,20 +111,6 @@ void console_guest_write(struct metal_vm *vm, const u8 *data, size_t n);
 /* Passes on what was typed. Without any lock. */
 void console_serve(struct metal *m);
 extern const struct chardev_ops console_chardev_ops;
-
-/* --- options.c -------------------------------------------------------------------------- */
-
-/*
- * The image's command line: words key=value, and behind a word "--" the guest's
- * command line. -EINVAL with a line that names the word.
- */
-struct options {
-	u64 memory;
-	unsigned cpus;
-	enum log_level log;
-	const char *guest; /* points into the command line */
-};
-int options_parse(struct options *o, const char *cmdline, struct error *err);
 
 /* --- vms.c -------------------------------------------------------------------------------- */
 

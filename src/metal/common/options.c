@@ -3,7 +3,7 @@
 #include <trivet/bits.h>
 #include <trivet/string.h>
 
-#include "metal.h"
+#include "options.h"
 
 /* A number with K, M or G; false when it is none. */
 static bool parse_size(const char *s, size_t n, u64 *out)
@@ -63,11 +63,15 @@ static int parse_word(struct options *o, const char *word, size_t n, struct erro
 			o->cpus = (unsigned)v;
 			return 0;
 		}
+		if (word_is(word, key, "testdev") && word_is(value, len, "on")) {
+			o->testdev = true;
+			return 0;
+		}
 		if (word_is(word, key, "log") && !parse_log(o, value, len))
 			return 0;
 	}
 	return error_set(err, -EINVAL, "command line: \"%.*s\"; expected memory=512M, cpus=1 to 32, "
-			 "log=error|warn|info|debug, or -- and the guest's command line",
+			 "log=error|warn|info|debug, testdev=on, or -- and the guest's command line",
 			 (int)(n > 60 ? 60 : n), word);
 }
 

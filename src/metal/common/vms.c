@@ -209,7 +209,7 @@ static int from_modules(struct metal *metal, const struct options *o, struct err
 	m->config = (struct machine_config){
 		.name = m->name, .memory = o->memory, .cpus = o->cpus,
 		.cpu_model = "baseline", .kernel = module_blob(&b->modules[0]),
-		.cmdline = m->cmdline,
+		.cmdline = m->cmdline, .testdev = o->testdev,
 	};
 	if (b->module_count > 1)
 		m->config.initrd = module_blob(&b->modules[1]);

@@ -59,9 +59,9 @@ void arch_power_off(struct metal *m)
 	const struct acpi_info *a = &x86_of(m)->acpi;
 
 	if (a->pm1a && a->sleep_a != 0xffff) {
-		outw(a->pm1a, (u16)(a->sleep_a << 10 | BIT(13)));
+		outw(a->pm1a, (u16)(a->sleep_a << 10 | 1 << 13));
 		if (a->pm1b)
-			outw(a->pm1b, (u16)(a->sleep_b << 10 | BIT(13)));
+			outw(a->pm1b, (u16)(a->sleep_b << 10 | 1 << 13));
 	}
 	platform_log(LOG_INFO, "the machine can be switched off");
 	arch_halt();

@@ -56,7 +56,7 @@ static u64 by_pit(void)
 	outb(0x61, (u8)((old & ~2) | 1));
 	outb(0x43, 0xb0);
 	outb(0x42, (u8)count);
-	outb(0x42, count >> 8);
+	outb(0x42, (u8)(count >> 8));
 	from = rdtsc();
 	for (unsigned wait = 0; wait < 100000000 && !(inb(0x61) & 0x20); wait++)
 		;
