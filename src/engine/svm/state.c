@@ -23,7 +23,7 @@ void svm_vmcb_init(struct svm_vcpu *s)
 	/* #DB and #AC so that a guest cannot raise one for ever while it is being
 	 * delivered; #UD for what the CPU model has and the processor does not. */
 	b->exceptions = BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC);
-	b->intercept1 = I1_INTR | I1_NMI | I1_SMI | I1_INIT | I1_RDPMC | I1_CPUID | I1_RSM |
+	b->intercept1 = I1_INTR | I1_NMI | I1_SMI | I1_INIT | I1_CR0_SEL | I1_RDPMC | I1_CPUID | I1_RSM |
 			I1_INVD | I1_HLT | I1_INVLPGA | I1_IOIO | I1_MSR | I1_FERR |
 			I1_SHUTDOWN;
 	b->intercept2 = I2_VMRUN | I2_VMMCALL | I2_VMLOAD | I2_VMSAVE | I2_STGI | I2_CLGI |

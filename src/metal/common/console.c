@@ -40,12 +40,66 @@ void platform_log(enum log_level level, const char *format, ...)
 	platform_mutex_unlock(&c->lock);
 }
 
+/* What a VM in the background wrote so far, as a line with its name in front. */
+static void flush_line(struct metal_vm *vm)
+{
+	struct metal_console *c = &vm->metal->console;
+
+	if (!c->fresh)
+		put(c, (const u8 *)"\r\n", 2);
+	put(c, (const u8 *)vm->name, strlen(vm->name));
+	put(c, (const u8 *)"| ", 2);
+	put(c, vm->line, vm->line_count);
+	put(c, (const u8 *)"\r\n", 2);
+	vm->line_count = 0;
+}
+
+static void background(struct metal_vm *vm, const u8 *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (data[i] == '\n' || vm->line_count == sizeof vm->line)
+			flush_line(vm);
+		if (data[i] != '\n' && data[i] != '\r')
+			vm->line[vm->line_count++] = data[i];
+	}
+}
+
 void console_guest_write(struct metal_vm *vm, const u8 *data, size_t n)
 {
 	struct metal_console *c = &vm->metal->console;
 
 	platform_mutex_lock(&c->lock);
-	put(c, data, n);
+	if (vm->index == c->focus)
+		put(c, data, n);
+	else
+		background(vm, data, n);
+	platform_mutex_unlock(&c->lock);
+}
+
+void console_focus(struct metal *m, unsigned vm)
+{
+	struct metal_console *c = &m->console;
+
+	platform_mutex_lock(&c->lock);
+	c->focus = vm;
+	if (m->vms[vm]->line_count) {
+		put(c, m->vms[vm]->line, m->vms[vm]->line_count);
+		m->vms[vm]->line_count = 0;
+	}
+	platform_mutex_unlock(&c->lock);
+}
+
+void console_print(struct metal *m, const char *format, ...)
+{
+	struct metal_console *c = &m->console;
+	char text[256];
+	va_list ap;
+
+	va_start(ap, format);
+	fmt_vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	platform_mutex_lock(&c->lock);
+	put(c, (const u8 *)text, strlen(text));
 	platform_mutex_unlock(&c->lock);
 }
 
@@ -70,15 +124,14 @@ const struct chardev_ops console_chardev_ops = {
 	.input_ready = chardev_input_ready,
 };
 
-void console_serve(struct metal *m)
+#define ESCAPE 0x1d /* Ctrl-] */
+
+static void to_guest(struct metal *m)
 {
 	struct metal_console *c = &m->console;
 	struct metal_vm *vm = c->focus < m->vm_count ? m->vms[c->focus] : NULL;
 	size_t took = 0;
 
-	/* only the boot processor comes here: input needs no lock */
-	c->input_count += (unsigned)arch_console_read(c->input + c->input_count,
-						      sizeof c->input - c->input_count);
 	if (!c->input_count || !vm || !vm->alive)
 		return;
 	platform_mutex_lock(&vm->vm.lock);
@@ -87,4 +140,20 @@ void console_serve(struct metal *m)
 	platform_mutex_unlock(&vm->vm.lock);
 	c->input_count -= (unsigned)took;
 	memmove(c->input, c->input + took, c->input_count);
+}
+
+void console_serve(struct metal *m)
+{
+	struct metal_console *c = &m->console;
+	u8 byte;
+
+	while (c->input_count < sizeof c->input && arch_console_read(&byte, 1)) {
+		if (c->menu)
+			operator_byte(m, byte);
+		else if (byte == ESCAPE)
+			operator_open(m);
+		else
+			c->input[c->input_count++] = byte;
+	}
+	to_guest(m);
 }

@@ -16,6 +16,7 @@
 #include "boot_info.h"
 #include "heap.h"
 #include "options.h"
+#include "ramdisk.h"
 #include "pages.h"
 
 #define METAL_MAX_CPUS 64
@@ -62,10 +63,13 @@ struct metal_vm {
 	struct machine *machine;
 	struct machine_config config;
 	struct chardev chardev;
-	bool input_waits; /* the device refused some; under console.lock */
+	struct ramdisk disks[MACHINE_MAX_DISKS];
+	u8 line[200]; /* output while another VM has the console; under console.lock */
+	unsigned line_count;
 	struct cpu *home; /* serves its timers and its end */
 	u64 deadline_ns;  /* atomic */
 	u32 running;	  /* atomic: tasks that are not stopped */
+	u32 disk_waits;	  /* atomic: a disk has requests */
 	u32 ended;	  /* atomic: to be reaped by home */
 	bool alive;
 	struct task tasks[VM_MAX_VCPUS];
@@ -78,8 +82,12 @@ struct metal_console {
 	enum log_level level;
 	bool fresh; /* at the start of a line */
 	unsigned focus; /* which VM the keyboard belongs to */
+	/* The boot processor's alone: */
 	u8 input[256];
 	unsigned input_count;
+	bool menu; /* the operator types to us */
+	char command[80];
+	unsigned command_count;
 };
 
 struct metal {
@@ -108,9 +116,22 @@ void clock_init(struct metal *m, u64 counter_hz);
 void console_init(struct metal *m);
 /* A guest's bytes. */
 void console_guest_write(struct metal_vm *vm, const u8 *data, size_t n);
-/* Passes on what was typed. Without any lock. */
+/* Passes on what was typed, to the VM in front or to operator_byte. The boot
+ * processor, without any lock. */
 void console_serve(struct metal *m);
+/* From now on vm has the console. */
+void console_focus(struct metal *m, unsigned vm);
+/* Text for the operator, as it stands. */
+void console_print(struct metal *m, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 extern const struct chardev_ops console_chardev_ops;
+
+/* --- operator.c ---------------------------------------------------------------------- */
+
+/* Ctrl-] was typed: says so and waits for a line. */
+void operator_open(struct metal *m);
+/* What follows, until the line ends. */
+void operator_byte(struct metal *m, u8 byte);
 
 /* --- vms.c -------------------------------------------------------------------------------- */
 

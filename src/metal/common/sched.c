@@ -40,8 +40,7 @@ static struct task *queue_take(struct cpu *cpu)
 void sched_poke(struct cpu *cpu)
 {
 	__atomic_store_n(&cpu->look, 1, __ATOMIC_SEQ_CST);
-	if (cpu != cpu_this())
-		arch_ipi(cpu);
+	arch_ipi(cpu); /* to ourselves too: out of the guest that we run */
 }
 
 void sched_add(struct task *t)

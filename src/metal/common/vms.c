@@ -3,6 +3,7 @@
 #include <trivet/fmt.h>
 #include <trivet/string.h>
 
+#include "bundle.h"
 #include "metal.h"
 
 #define NEVER (~(u64)0)
@@ -37,6 +38,26 @@ static u64 serve_timers(struct metal_vm *m)
 	timers_run(&m->vm);
 	platform_mutex_unlock(&m->vm.lock);
 	return __atomic_load_n(&m->deadline_ns, __ATOMIC_SEQ_CST);
+}
+
+/* --- disks ------------------------------------------------------------------------------- */
+
+static void disk_wake(void *ctx)
+{
+	struct metal_vm *m = ctx;
+
+	__atomic_store_n(&m->disk_waits, 1, __ATOMIC_SEQ_CST);
+	sched_poke(m->home);
+}
+
+static void serve_disks(struct metal_vm *m)
+{
+	if (!__atomic_exchange_n(&m->disk_waits, 0, __ATOMIC_SEQ_CST))
+		return;
+	platform_mutex_lock(&m->vm.lock);
+	for (unsigned i = 0; i < m->config.disk_count; i++)
+		ramdisk_serve(&m->disks[i]);
+	platform_mutex_unlock(&m->vm.lock);
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
@@ -112,6 +133,7 @@ static void reap(struct metal_vm *m)
 {
 	struct error err = { "" };
 
+	serve_disks(m); /* nothing may be in flight */
 	if (vm_stop_reason(&m->vm) == VM_RESET) {
 		if (!machine_reset(m->machine, &err)) {
 			platform_log(LOG_DEBUG, "%s: reset", m->name);
@@ -141,6 +163,7 @@ u64 vms_serve(struct cpu *cpu)
 			if (!m->alive)
 				continue;
 		}
+		serve_disks(m);
 		due = serve_timers(m);
 		next = due < next ? due : next;
 	}
@@ -190,53 +213,129 @@ static int create(struct metal_vm *m, struct error *err)
 	return 0;
 }
 
+/* A VM of this name that has nothing yet; NULL when out of memory. */
+static struct metal_vm *vm_new(struct metal *metal, const char *name, const char *cmdline)
+{
+	struct metal_vm *m = platform_alloc(sizeof *m);
+
+	if (!m)
+		return NULL;
+	m->metal = metal;
+	m->index = metal->vm_count;
+	fmt_snprintf(m->name, sizeof m->name, "%s", name);
+	fmt_snprintf(m->cmdline, sizeof m->cmdline, "%s", cmdline);
+	m->config.name = m->name;
+	m->config.cmdline = m->cmdline;
+	return m;
+}
+
+/* Creates it, and takes it into the list. */
+static int vm_add(struct metal_vm *m, struct error *err)
+{
+	int r = create(m, err);
+
+	if (r)
+		platform_free(m, sizeof *m);
+	else
+		m->metal->vms[m->metal->vm_count++] = m;
+	return r;
+}
+
 /* Without a bundle: module 1 is a kernel, module 2 its initrd. */
 static int from_modules(struct metal *metal, const struct options *o, struct error *err)
 {
 	const struct boot_info *b = &metal->boot;
-	struct metal_vm *m;
-	int r;
+	struct metal_vm *m = vm_new(metal, "vm", o->guest);
 
-	if (!b->module_count)
-		return error_set(err, -EINVAL, "no modules; expected a kernel, and an initrd "
-				 "if it wants one");
-	m = platform_alloc(sizeof *m);
 	if (!m)
 		return error_set(err, -ENOMEM, "out of memory");
-	m->metal = metal;
-	fmt_snprintf(m->name, sizeof m->name, "vm");
-	fmt_snprintf(m->cmdline, sizeof m->cmdline, "%s", o->guest);
-	m->config = (struct machine_config){
-		.name = m->name, .memory = o->memory, .cpus = o->cpus,
-		.cpu_model = "baseline", .kernel = module_blob(&b->modules[0]),
-		.cmdline = m->cmdline, .testdev = o->testdev,
-	};
+	m->config.memory = o->memory;
+	m->config.cpus = o->cpus;
+	m->config.testdev = o->testdev;
+	m->config.cpu_model = "baseline";
+	m->config.kernel = module_blob(&b->modules[0]);
 	if (b->module_count > 1)
 		m->config.initrd = module_blob(&b->modules[1]);
-	r = create(m, err);
-	if (r) {
-		platform_free(m, sizeof *m);
-		return r;
+	return vm_add(m, err);
+}
+
+static struct blob part_blob(u8 *bundle, const struct bundle_part *p, const char *name)
+{
+	return (struct blob){ .name = p->size ? name : NULL,
+			      .data = p->size ? bundle + p->offset : NULL, .size = p->size };
+}
+
+static void take_disks(struct metal_vm *m, u8 *bundle, const struct bundle_vm *from)
+{
+	for (u32 i = 0; i < from->disk_count; i++) {
+		const struct bundle_disk *d = &from->disks[i];
+
+		ramdisk_init(&m->disks[i], bundle + d->part.offset, d->part.size, d->read_only,
+			     disk_wake, m);
+		fmt_snprintf(m->disks[i].blockdev.serial, sizeof m->disks[i].blockdev.serial,
+			     "trivet-%u", i);
+		m->config.disks[i] = (struct machine_disk){ .name = m->name,
+							    .blockdev = &m->disks[i].blockdev };
 	}
-	metal->vms[metal->vm_count++] = m;
-	return 0;
+	m->config.disk_count = from->disk_count;
+}
+
+static int from_bundle_vm(struct metal *metal, u8 *bundle, const struct bundle_vm *from,
+			  struct error *err)
+{
+	struct metal_vm *m = vm_new(metal, from->name, from->append);
+
+	if (!m)
+		return error_set(err, -ENOMEM, "out of memory");
+	m->config.memory = from->memory;
+	m->config.cpus = from->cpus;
+	m->config.testdev = from->testdev;
+	m->config.cpu_model = from->cpu_model;
+	m->config.kernel = part_blob(bundle, &from->kernel, "kernel");
+	m->config.initrd = part_blob(bundle, &from->initrd, "initrd");
+	take_disks(m, bundle, from);
+	return vm_add(m, err);
+}
+
+/* One VM that cannot be made leaves the others be. */
+static int from_bundle(struct metal *metal, const struct boot_module *mod, struct error *err)
+{
+	u8 *data = (u8 *)(uintptr_t)mod->base;
+	const struct bundle *b = (const struct bundle *)(uintptr_t)mod->base;
+	int r = bundle_check(data, mod->size, err);
+
+	if (r)
+		return r;
+	for (u32 i = 0; i < b->vm_count; i++) {
+		r = from_bundle_vm(metal, data, &b->vms[i], err);
+		if (r)
+			platform_log(LOG_ERROR, "%s: %s", b->vms[i].name, err->msg);
+	}
+	return metal->vm_count ? 0 : error_set(err, -EINVAL, "no VM is left to run");
 }
 
 int vms_create(struct metal *metal, struct error *err)
 {
+	const struct boot_module *first = &metal->boot.modules[0];
 	struct options o;
 	int r = options_parse(&o, metal->boot.cmdline, err);
 
 	if (r)
 		return r;
 	metal->console.level = o.log;
-	r = from_modules(metal, &o, err);
+	if (!metal->boot.module_count)
+		return error_set(err, -EINVAL, "no boot modules; expected a bundle made by "
+				 "`trivet image', or a kernel");
+	if (bundle_is((const void *)(uintptr_t)first->base, first->size))
+		r = from_bundle(metal, first, err);
+	else
+		r = from_modules(metal, &o, err);
 	if (r)
 		return r;
 	metal->vms_alive = metal->vm_count;
-	for (unsigned i = 0; i < metal->vm_count; i++) {
+	for (unsigned i = 0; i < metal->vm_count; i++)
 		metal->vms[i]->alive = true;
+	for (unsigned i = 0; i < metal->vm_count; i++)
 		start(metal->vms[i]);
-	}
 	return 0;
 }
