@@ -25,7 +25,7 @@ build/trivet-x86.elf64: $(METAL_OBJ) src/metal/x86/link.ld
 	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections \
 		-Wl,-T,src/metal/x86/link.ld -o $@ $(METAL_OBJ) -lgcc
 build/trivet-x86.elf: build/trivet-x86.elf64
-	$(Q)objcopy -O elf32-i386 $< $@
+	$(Q)objcopy -S -O elf32-i386 $< $@
 
 # What of it is no processor's has unit tests.
 METAL_UNIT_OBJ := $(foreach f,pages heap options,build/obj/asan/src/metal/common/$(f).c.o)
