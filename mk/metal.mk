@@ -6,17 +6,20 @@ METAL_SRC := $(sort $(wildcard src/lib/*.c src/core/*.c src/arch/x86/*.c src/arc
 METAL_OBJ := $(METAL_SRC:%=build/obj/metal/%.o)
 # No red zone: interrupts come on the running stack. The guest's FPU state is in the
 # registers, so only the rooms that run x87 and SSE for it may touch those.
-METAL_CFLAGS = $(filter-out -fPIE -fstack-protector-strong,$(BASE_CFLAGS)) $(FREE_CFLAGS) -O2 -Isrc/metal \
+METAL_CFLAGS = $(filter-out -fPIE -fstack-protector-strong,$(BASE_CFLAGS)) $(FREE_CFLAGS) -Isrc/metal \
 	-fno-pie -mcmodel=small -mno-red-zone -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-fno-stack-protector -ffunction-sections -fdata-sections
 METAL_GENERAL := -mgeneral-regs-only
 METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
 $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
+# Instructions run one at a time here: small rather than fast.
+METAL_OPT := -O2
+$(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(METAL_CFLAGS) $(METAL_GENERAL) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(METAL_CFLAGS) $(METAL_OPT) $(METAL_GENERAL) -MMD -MP -c $< -o $@
 -include $(METAL_OBJ:.o=.d)
 
 # Multiboot 1 loaders want ELF32; addresses are low.
@@ -38,12 +41,24 @@ build/unit/test_metal: $(METAL_UNIT_OBJ)
 
 METAL_CPU ?= max
 METAL_QEMU = qemu-system-x86_64 -accel tcg -M q35 -cpu $(METAL_CPU) -m 2048 -nodefaults -nographic \
-	-no-reboot -serial stdio
-.PHONY: metal run-metal
-metal: build/trivet-x86.elf ## the bare-metal image
+	-no-reboot -serial mon:stdio
 
-run-metal: ## Debian on the bare-metal hypervisor, in QEMU
-	@tools/setup.sh build guest bench
-	@+$(SUBMAKE) build/trivet-x86.elf guest-files
-	$(METAL_QEMU) -kernel build/trivet-x86.elf -append 'memory=512M -- console=ttyS0' \
-		-initrd 'build/guest/vmlinuz,build/guest/initrd.gz'
+# What a grub-mkrescue ISO of the machine of `make run` needs.
+build/trivet.iso: build/trivet build/trivet-x86.elf tools/guest/debian.yaml build/guest/vmlinuz build/guest/initrd.gz
+	$(call say,ISO,$@)
+	$(Q)build/trivet image tools/guest/debian.yaml -o $@
+
+.PHONY: metal run-metal check-metal check-metal-tests
+metal: build/trivet-x86.elf ## the bare-metal hypervisor's image
+
+# Ctrl-a x leaves QEMU, Ctrl-] is the hypervisor's own prompt.
+run-metal: ## Debian's kernel on the bare-metal hypervisor, from an ISO in QEMU
+	@tools/setup.sh build guest metal
+	@+$(SUBMAKE) build/trivet.iso
+	@$(METAL_QEMU) -cdrom build/trivet.iso -boot d
+
+check-metal: ## the bare-metal hypervisor in QEMU's emulation of AMD-V
+	@tools/setup.sh build guest test metal
+	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels build/unit/test_metal
+	@build/unit/test_metal >build/unit/test_metal.log 2>&1 || { cat build/unit/test_metal.log; exit 1; }
+	@/usr/bin/python3 -m pytest -q --tb=short -p no:cacheprovider tests/metal

@@ -4,6 +4,7 @@
 #   build  what compiles build/trivet
 #   guest  what makes build/guest from Debian's kernel
 #   test   what `make check` runs on top
+#   metal  what the bare-metal image is packed with and tried in
 #   bench  what `make bench` compares with
 set -eu
 
@@ -13,8 +14,10 @@ group_packages() {
 	guest) echo busybox-static cpio gzip tar apt ;;
 	test) echo e2fsprogs clang libclang-rt-dev libcmocka-dev libzydis-dev \
 		python3 python3-pytest python3-pexpect ;;
+	metal) echo qemu-system-x86 grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools \
+		python3 python3-pytest python3-pexpect ;;
 	bench) echo qemu-system-x86 python3 ;;
-	*) echo "tools/setup.sh: no group '$1'; expected build, guest, test or bench" >&2
+	*) echo "tools/setup.sh: no group '$1'; expected build, guest, test, metal or bench" >&2
 	   exit 2 ;;
 	esac
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian on the bare-metal hypervisor."""
+import gzip
 import re
+import subprocess
 
 import pytest
-from conftest import PROMPT, bundle, image, vmfile
+from conftest import GUEST, PROMPT, bundle, image, vmfile
 
 
 @pytest.mark.parametrize('cpu,cpus', [('max', 1), ('EPYC,+svm,+npt', 2)])
@@ -64,13 +66,39 @@ def test_two_machines_from_an_iso(machine, tmp_path):
     m.ended()
 
 
+def with_virtio(tmp_path):
+    """The small RAM disk with Debian's virtio drivers in /mod."""
+    drivers = next((GUEST / 'kernel/lib/modules').glob('*/kernel/drivers'))
+    tree = tmp_path / 'tree'
+    (tree / 'mod').mkdir(parents=True)
+    for i, name in enumerate(['virtio/virtio_ring', 'virtio/virtio', 'virtio/virtio_pci_modern_dev',
+                              'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci',
+                              'block/virtio_blk']):
+        (tree / f'mod/{i}.ko').write_bytes((drivers / f'{name}.ko').read_bytes())
+    names = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+    made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
+                          input=names, stdout=subprocess.PIPE, check=True).stdout
+    out = tmp_path / 'initrd'
+    out.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
+    return out
+
+
 def test_a_disk_from_the_bundle(machine, tmp_path):
+    """Debian's virtio driver reads it, writes it, and finds that after a reboot."""
     disk = tmp_path / 'disk.img'
     disk.write_bytes(b'first sector'.ljust(512, b'.') + bytes(1 << 20))
     f = vmfile(tmp_path / 'd.yaml', 'd', append='console=ttyS0 quiet',
-               disks=f'[{{file: {disk}}}]')
+               initrd=with_virtio(tmp_path), disks=f'[{disk}]')
     m = machine(modules=[bundle(f, out=tmp_path / 'b.bundle')])
+    load = 'for m in /mod/*.ko; do insmod $m; done; cat /sys/block/vda/size'
     m.expect('trivet: init', PROMPT)
-    assert m.command('ls /sys/bus/virtio/devices').split()
+    assert m.command(load).split()[-1] == str((512 + (1 << 20)) // 512)
+    assert 'first sector' in m.command('head -c 12 /dev/vda; echo')
+    m.command('echo second sector | dd of=/dev/vda bs=512 seek=1 conv=fsync 2>/dev/null')
+    m.console.sendline('reboot')
+    m.expect('trivet: init', PROMPT)
+    m.command(load)
+    assert m.command('dd if=/dev/vda bs=512 skip=1 count=1 2>/dev/null | head -n 1'
+                     ).strip() == 'second sector'
     m.console.sendline('poweroff')
     m.ended()

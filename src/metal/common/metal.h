@@ -101,6 +101,7 @@ struct metal {
 	struct metal_vm *vms[METAL_MAX_VMS];
 	unsigned vm_count;
 	u32 vms_alive; /* atomic */
+	u32 dead;      /* atomic: a processor failed; the others stop */
 
 	u64 counter_hz, counter_base;
 	u64 ns_mult;	  /* nanoseconds a tick, times 2^32 */

@@ -58,6 +58,9 @@ static void dump(const struct trap_frame *f)
 {
 	char why[160];
 
+	/* the lock may be held by what just failed, on this processor */
+	platform_mutex_init(&cpu_this()->metal->console.lock);
+	__atomic_store_n(&cpu_this()->metal->dead, 1, __ATOMIC_SEQ_CST);
 	explain(f, why, sizeof why);
 	platform_log(LOG_ERROR, "processor %u: %s (vector %llu) in the hypervisor: %s",
 		     cpu_this()->index, trap_name(f->vector), L(f->vector), why);
@@ -79,6 +82,8 @@ void trap(struct trap_frame *f)
 {
 	struct cpu *cpu = cpu_this();
 
+	if (__atomic_load_n(&cpu->metal->dead, __ATOMIC_SEQ_CST))
+		arch_halt();
 	switch (f->vector) {
 	case VECTOR_SERIAL:
 		serial_interrupt();
@@ -95,6 +100,9 @@ void trap(struct trap_frame *f)
 		return;
 	default:
 		dump(f);
+		for (unsigned i = 0; i < cpu->metal->cpu_count; i++)
+			if (cpu->metal->cpus[i] != cpu)
+				arch_ipi(cpu->metal->cpus[i]);
 		arch_halt();
 	}
 }
