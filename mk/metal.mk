@@ -31,7 +31,7 @@ build/trivet-x86.elf: build/trivet-x86.elf64
 	$(Q)objcopy -S -O elf32-i386 $< $@
 
 # What of it is no processor's has unit tests.
-METAL_UNIT_OBJ := $(foreach f,pages heap options,build/obj/asan/src/metal/common/$(f).c.o)
+METAL_UNIT_OBJ := $(foreach f,pages heap options bundle ramdisk,build/obj/asan/src/metal/common/$(f).c.o)
 $(METAL_UNIT_OBJ): build/obj/asan/%.o: % mk/build.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the bare-metal program that are no processor's: page allocator, heap,
  * command line. */
-// LIBS: build/obj/asan/src/metal/common/pages.c.o build/obj/asan/src/metal/common/heap.c.o build/obj/asan/src/metal/common/options.c.o build/obj/asan/libtrivet.a
+// LIBS: build/obj/asan/src/metal/common/pages.c.o build/obj/asan/src/metal/common/heap.c.o build/obj/asan/src/metal/common/options.c.o build/obj/asan/src/metal/common/bundle.c.o build/obj/asan/src/metal/common/ramdisk.c.o build/obj/asan/libtrivet.a
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,9 +11,11 @@
 
 #include <cmocka.h>
 
+#include "../../src/metal/common/bundle.h"
 #include "../../src/metal/common/heap.h"
 #include "../../src/metal/common/options.h"
 #include "../../src/metal/common/pages.h"
+#include "../../src/metal/common/ramdisk.h"
 
 #define ARENA MIB(8)
 
@@ -164,6 +166,141 @@ static void test_options_bad(void **state)
 	}
 }
 
+/* --- bundles --------------------------------------------------------------------- */
+
+static struct bundle *good_bundle(u64 *size)
+{
+	struct bundle *b;
+
+	*size = align_up(sizeof *b, 4096) + 3 * 4096;
+	b = calloc(1, *size);
+	memcpy(b->magic, BUNDLE_MAGIC, 8);
+	b->version = BUNDLE_VERSION;
+	b->size = *size;
+	b->vm_count = 1;
+	strcpy(b->vms[0].name, "a");
+	b->vms[0].kernel = (struct bundle_part){ align_up(sizeof *b, 4096), 4096 };
+	b->vms[0].disk_count = 1;
+	b->vms[0].disks[0].part = (struct bundle_part){ align_up(sizeof *b, 4096) + 4096, 8192 };
+	return b;
+}
+
+static void test_bundle_good(void **state)
+{
+	struct error err = { "" };
+	u64 size;
+	struct bundle *b = good_bundle(&size);
+
+	(void)state;
+	assert_int_equal(bundle_check(b, size, &err), 0);
+	assert_int_equal(bundle_check(b, size - 1, &err), -EINVAL);
+	assert_int_equal(bundle_check(b, 8, &err), -EINVAL);
+	assert_int_equal(bundle_check(b, 0, &err), -EINVAL);
+	assert_false(bundle_is("TRIVET", 6));
+	free(b);
+}
+
+static void damage(struct bundle *b, unsigned how)
+{
+	struct bundle_vm *vm = &b->vms[0];
+
+	switch (how) {
+	case 0: b->version++; break;
+	case 1: b->vm_count = 0; break;
+	case 2: b->vm_count = BUNDLE_MAX_VMS + 1; break;
+	case 3: memset(vm->name, 'x', sizeof vm->name); break;
+	case 4: memset(vm->append, 'x', sizeof vm->append); break;
+	case 5: memset(vm->cpu_model, 'x', sizeof vm->cpu_model); break;
+	case 6: vm->kernel.size = 0; break;
+	case 7: vm->kernel.offset = 0; break;
+	case 8: vm->kernel.offset = ~(u64)4095; break;
+	case 9: vm->initrd = (struct bundle_part){ b->size, 1 }; break;
+	case 10: vm->disk_count = BUNDLE_MAX_DISKS + 1; break;
+	case 11: vm->disks[0].part.size = 8193; break;
+	case 12: vm->disks[0].part.size = 8192 + 512; break;
+	case 13: vm->disks[0].part.size = 0; break;
+	case 14: vm->kernel.offset += 8; break;
+	case 15: vm->name[0] = 0; break;
+	default: b->vm_count = 2; /* the second is all zeroes */
+	}
+}
+
+static void test_bundle_damaged(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how <= 16; how++) {
+		struct error err = { "" };
+		u64 size;
+		struct bundle *b = good_bundle(&size);
+
+		damage(b, how);
+		if (bundle_check(b, size, &err) != -EINVAL)
+			fail_msg("damage %u was not seen", how);
+		assert_int_not_equal(err.msg[0], 0);
+		free(b);
+	}
+}
+
+/* --- RAM disk ----------------------------------------------------------------------- */
+
+struct finished {
+	struct block_request r;
+	unsigned times;
+	int result;
+};
+
+static void done(struct block_request *r, int result)
+{
+	struct finished *f = CONTAINER_OF(r, struct finished, r);
+
+	f->times++;
+	f->result = result;
+}
+
+static void count(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static int ask(struct ramdisk *d, enum block_op op, u64 offset, u8 *buf, u32 len)
+{
+	struct mem_segment s[2] = { { .host = buf, .len = len / 2 },
+				    { .host = buf + len / 2, .len = len - len / 2 } };
+	struct finished f = { .r = { .op = op, .offset = offset, .length = len, .segments = s,
+				     .count = 2, .done = done } };
+
+	d->blockdev.ops->submit(&d->blockdev, &f.r);
+	assert_int_equal(f.times, 0); /* never from submit */
+	ramdisk_serve(d);
+	assert_int_equal(f.times, 1);
+	return f.result;
+}
+
+static void test_ramdisk(void **state)
+{
+	u8 data[4096] = { 0 }, buf[1024];
+	unsigned woken = 0;
+	struct ramdisk d;
+
+	(void)state;
+	ramdisk_init(&d, data, sizeof data, false, count, &woken);
+	memset(buf, 7, sizeof buf);
+	assert_int_equal(ask(&d, BLOCK_WRITE, 512, buf, 1024), 0);
+	assert_int_equal(woken, 1);
+	assert_true(data[511] == 0 && data[512] == 7 && data[1535] == 7 && data[1536] == 0);
+	memset(buf, 0, sizeof buf);
+	assert_int_equal(ask(&d, BLOCK_READ, 512, buf, 1024), 0);
+	assert_true(buf[0] == 7 && buf[1023] == 7);
+	assert_int_equal(ask(&d, BLOCK_WRITE_ZEROES, 1024, NULL, 512), 0);
+	assert_true(data[1023] == 7 && data[1024] == 0);
+	assert_int_equal(ask(&d, BLOCK_FLUSH, 0, NULL, 0), 0);
+	assert_int_equal(ask(&d, BLOCK_WRITE, 4096, buf, 512), -EIO);
+	assert_int_equal(ask(&d, BLOCK_READ, ~(u64)511, buf, 1024), -EIO);
+	ramdisk_init(&d, data, sizeof data, true, count, &woken);
+	assert_int_equal(ask(&d, BLOCK_WRITE, 0, buf, 512), -EIO);
+	assert_int_equal(ask(&d, BLOCK_READ, 0, buf, 512), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +310,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_heap_gives_back_all, set_up, tear_down),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_options_bad),
+		cmocka_unit_test(test_bundle_good),
+		cmocka_unit_test(test_bundle_damaged),
+		cmocka_unit_test(test_ramdisk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
