@@ -87,6 +87,9 @@ void vm_clear_stop(struct vm *vm)
 		struct vcpu *v = vm->vcpus[i];
 
 		v->state = i ? VCPU_WAIT_SIPI : VCPU_RUNNING;
+		if (v->halt_since_ns)
+			v->stats.halted_ns += platform_clock_ns() - v->halt_since_ns;
+		v->halt_since_ns = 0;
 		v->events = 0;
 		v->nmis = 0;
 		v->kick = 0;

@@ -6,7 +6,9 @@
 #include "engines.h"
 #include "host.h"
 #include "image.h"
+#include "links.h"
 #include "log.h"
+#include "nets.h"
 #include "vmfile.h"
 
 #include <errno.h>
@@ -63,7 +65,11 @@ static int check_files(const struct vm_config *cfg, struct error *err)
 		r = blob_open(&blob, "initrd", cfg->initrd, cfg->memory, err);
 		blob_close(&blob);
 	}
-	return r ? r : disks_check(cfg, err);
+	if (!r)
+		r = disks_check(cfg, err);
+	if (!r)
+		r = nets_check(cfg, err);
+	return r ? r : links_check(cfg, err);
 }
 
 static int command_check(const struct args *args)

@@ -5,6 +5,7 @@
 #include "blobs.h"
 #include "counter.h"
 #include "engines.h"
+#include "knobs.h"
 #include "log.h"
 #include "sandbox.h"
 #include "stats.h"
@@ -15,6 +16,7 @@
 /* Output that nobody takes holds up the end this long at most. */
 #define PATIENCE_MS 10000
 #define PATIENCE_QUIT_MS 500
+#define PATIENCE_SOCKETS_MS 2000
 
 /* Guest memory costs nothing until touched, but a guest will touch it. */
 static int check_memory(const struct vm_config *cfg, struct error *err)
@@ -49,6 +51,13 @@ static void close_blobs(struct machine_config *m)
 	blob_close(&m->kernel);
 }
 
+/* The guest is loaded, until a reset. */
+static void rest_blobs(const struct machine_config *m)
+{
+	blob_rest(&m->kernel);
+	blob_rest(&m->initrd);
+}
+
 static int build_machine(struct host *h, const struct engine_ops *engine,
 			 struct error *err)
 {
@@ -60,12 +69,15 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
 	if (r)
 		vm_fini(&h->vm);
+	rest_blobs(&h->machine_config);
 	return r;
 }
 
 static void destroy_machine(struct host *h)
 {
+	links_finish(&h->links, 0);
 	disks_drain(&h->disks);
+	nets_detach(&h->nets);
 	machine_destroy(h->machine);
 	vm_fini(&h->vm);
 }
@@ -73,13 +85,19 @@ static void destroy_machine(struct host *h)
 /* Every file is open: the doors are closed, then the backends' threads start. */
 static int start_backends(struct host *h, struct error *err)
 {
-	const struct sandbox_needs needs = { .network = false };
-	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
+	struct sandbox_needs needs = { .network = nets_need_sockets(&h->nets) };
+	int r;
 
+	links_needs(&h->links, &needs);
+	r = sandbox_begin(h->cfg->sandbox, &needs, err);
 	if (!r)
 		r = console_attach(h->console, &h->vm, err);
 	if (!r)
 		r = disks_attach(&h->disks, &h->vm, err);
+	if (!r)
+		r = nets_attach(&h->nets, &h->vm, err);
+	if (!r)
+		r = links_start(&h->links, &h->vm, err);
 	return r;
 }
 
@@ -100,7 +118,11 @@ static int live(struct host *h, struct error *err)
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
 			return 0;
 		disks_drain(&h->disks); /* into the memory of before */
+		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
+		rest_blobs(&h->machine_config);
+		if (!r)
+			r = nets_attach(&h->nets, &h->vm, err);
 		if (r)
 			return r;
 	}
@@ -155,14 +177,18 @@ static int run_built(struct host *h, struct error *err)
 	h->deadline_ns = h->cfg->timeout_ms ?
 			 h->start_ns + h->cfg->timeout_ms * 1000000 : ~(u64)0;
 	console_enter(h->console);
+	knobs_terminal_size(h);
 	r = live(h, err);
+	links_finish(&h->links, h->quitting ? PATIENCE_QUIT_MS : PATIENCE_SOCKETS_MS);
 	/* the guest's last words before ours, and the terminal in order */
 	console_finish(h->console, h->quitting ? PATIENCE_QUIT_MS : PATIENCE_MS);
 	if (r)
 		log_line("%s: %s", h->vm.name, err->msg);
 	else
 		status = conclude(h);
-	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns);
+	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns, h->smaps_fd);
+	if (h->stats == STATS_TEXT)
+		knobs_balloon_stats(h);
 	return status;
 }
 
@@ -182,13 +208,21 @@ static int run_host(struct host *h, struct error *err)
 	h->machine_config.console = console_chardev(h->console);
 	if (disks_open(&h->disks, h->cfg, &h->machine_config, err))
 		goto out_console;
-	if (build_machine(h, engine, err))
+	if (nets_open(&h->nets, h->cfg, &h->machine_config, err))
 		goto out_disks;
+	if (links_open(&h->links, h->cfg, &h->machine_config, err))
+		goto out_nets;
+	if (build_machine(h, engine, err))
+		goto out_links;
 	if (start_backends(h, err) == 0) {
 		err->msg[0] = 0;
 		status = run_built(h, err);
 	}
 	destroy_machine(h);
+out_links:
+	links_close(&h->links);
+out_nets:
+	nets_close(&h->nets);
 out_disks:
 	disks_close(&h->disks);
 out_console:
@@ -213,6 +247,7 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	(void)counter_hz();
 	h->cfg = cfg;
 	h->stats = stats;
+	h->smaps_fd = memuse_open();
 	h->machine_config = (struct machine_config){
 		.name = cfg->name,
 		.memory = cfg->memory,
@@ -220,11 +255,15 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 		.cpu_model = cfg->cpu,
 		.cmdline = cfg->append,
 		.hvc = cfg->hvc,
+		.balloon = cfg->balloon,
+		.balloon_size = cfg->balloon_size,
 		.testdev = cfg->testdev,
 	};
 	status = run_host(h, &err);
 	if (status == STATUS_USAGE && err.msg[0])
 		log_line("%s", err.msg);
+	if (h->smaps_fd >= 0)
+		close(h->smaps_fd);
 	platform_free(h, sizeof *h);
 	return status;
 }

@@ -16,9 +16,12 @@
 #include <trivet/device/testdev.h>
 #include <trivet/pci.h>
 #include <trivet/string.h>
+#include <trivet/virtio/balloon.h>
 #include <trivet/virtio/blk.h>
 #include <trivet/virtio/console.h>
+#include <trivet/virtio/net.h>
 #include <trivet/virtio/rng.h>
+#include <trivet/virtio/vsock.h>
 
 /* The 8259 pair's INTR pin goes to the local APICs' LINT0. */
 static void pic_output(void *ctx, bool level)
@@ -104,6 +107,28 @@ static int create_test_aids(struct devices *d, struct vm *vm,
 	return testdev_create(vm, testdev_flush, vm, &d->testdev);
 }
 
+/* Console and named ports, balloon, vsock: those that were asked for. */
+static int create_channels(struct devices *d, struct vm *vm,
+			   const struct machine_config *c, const char **what)
+{
+	struct chardev *console = c->hvc ? c->console : NULL;
+	int r = 0;
+
+	*what = "virtio console";
+	if (console || c->port_count)
+		r = virtio_console_create(vm, d->pci_host, console, c->ports,
+					  c->port_count, &d->hvc);
+	if (r)
+		return r;
+	*what = "virtio balloon";
+	if (c->balloon)
+		r = virtio_balloon_create(vm, d->pci_host, c->balloon_size, &d->balloon);
+	if (r)
+		return r;
+	*what = "virtio vsock";
+	return c->vsock ? virtio_vsock_create(vm, d->pci_host, c->vsock, &d->vsock) : 0;
+}
+
 static int create_virtio(struct devices *d, struct vm *vm,
 			 const struct machine_config *c, const char **what)
 {
@@ -115,12 +140,17 @@ static int create_virtio(struct devices *d, struct vm *vm,
 				      c->disks[i].blockdev, &d->disks[i]);
 	if (r)
 		return r;
+	*what = "virtio network card";
+	for (unsigned i = 0; i < c->net_count && !r; i++)
+		r = virtio_net_create(vm, d->pci_host, c->nets[i].name,
+				      c->nets[i].netdev, &d->nets[i]);
+	if (r)
+		return r;
 	*what = "virtio entropy device";
 	r = virtio_rng_create(vm, d->pci_host, &d->rng);
-	if (r || !c->hvc || !c->console)
+	if (r)
 		return r;
-	*what = "virtio console";
-	return virtio_console_create(vm, d->pci_host, c->console, &d->hvc);
+	return create_channels(d, vm, c, what);
 }
 
 int devices_create(struct devices *d, struct vm *vm,
@@ -152,9 +182,16 @@ void devices_reset(struct devices *d, bool asleep)
 	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
 		if (d->disks[i])
 			virtio_blk_reset(d->disks[i]);
+	for (unsigned i = 0; i < MACHINE_MAX_NETS; i++)
+		if (d->nets[i])
+			virtio_net_reset(d->nets[i]);
 	virtio_rng_reset(d->rng);
 	if (d->hvc)
 		virtio_console_reset(d->hvc);
+	if (d->balloon)
+		virtio_balloon_reset(d->balloon);
+	if (d->vsock)
+		virtio_vsock_reset(d->vsock);
 	pci_host_reset(d->pci_host);
 	if (!asleep)
 		acpi_pm_reset(d->acpi_pm);
@@ -179,8 +216,12 @@ void devices_destroy(struct devices *d)
 {
 	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
 		DESTROY(d, disks[i], virtio_blk_destroy);
+	for (unsigned i = 0; i < MACHINE_MAX_NETS; i++)
+		DESTROY(d, nets[i], virtio_net_destroy);
 	DESTROY(d, rng, virtio_rng_destroy);
 	DESTROY(d, hvc, virtio_console_destroy);
+	DESTROY(d, balloon, virtio_balloon_destroy);
+	DESTROY(d, vsock, virtio_vsock_destroy);
 	DESTROY(d, testdev, testdev_destroy);
 	DESTROY(d, fw_cfg, fw_cfg_destroy);
 	DESTROY(d, debug_exit, debug_exit_destroy);

@@ -21,7 +21,10 @@ struct devices {
 	struct testdev *testdev;
 	struct virtio_rng *rng;
 	struct virtio_console *hvc;
+	struct virtio_balloon *balloon;
+	struct virtio_vsock *vsock;
 	struct virtio_blk *disks[MACHINE_MAX_DISKS];
+	struct virtio_net *nets[MACHINE_MAX_NETS];
 };
 
 #define COM1_PORT 0x3f8

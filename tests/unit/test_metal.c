@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <trivet/bits.h>
+
 #include "../../src/metal/common/bundle.h"
 #include "../../src/metal/common/heap.h"
 #include "../../src/metal/common/options.h"

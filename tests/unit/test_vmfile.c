@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VM files, the command line and their limits: what is taken, what is said. */
-// LIBS: build/obj/asan/src/host/vmfile.c.o build/obj/asan/src/host/vmfile_scan.c.o build/obj/asan/src/host/config.c.o build/obj/asan/src/host/args.c.o build/obj/asan/libtrivet.a -lcyaml -lyaml
+// LIBS: build/obj/asan/src/host/vmfile.c.o build/obj/asan/src/host/vmfile_scan.c.o build/obj/asan/src/host/config.c.o build/obj/asan/src/host/config_disk.c.o build/obj/asan/src/host/net_spec.c.o build/obj/asan/src/host/args.c.o build/obj/asan/libtrivet.a -lcyaml -lyaml
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,7 +131,7 @@ static const struct {
 	{ "kernel: k\ndisks: a.img\n", "dir/vm.yaml:2: disks:", "list of images" },
 	{ "kernel: k\ndisks:\n- [a]\n", "dir/vm.yaml:3: disks:", "plain values" },
 	{ "kernel: k\ndisks:\n- f: a\n", "dir/vm.yaml:3: disks:", "plain values" },
-	{ "kernel: k\ndisks:\n- a,r\n", "dir/vm.yaml:2: disks:", ",ro or ,rw" },
+	{ "kernel: k\ndisks:\n- a,r\n", "dir/vm.yaml:2: disks:", "expected ,ro ,rw" },
 	{ "kernel: k\ndisks:\n- ''\n", "dir/vm.yaml:2: disks:", "" },
 	{ "kernel: [k]\n", "dir/vm.yaml:1: kernel:", "one value" },
 	{ "kernel: k\ntestdev: maybe\n", "dir/vm.yaml:2: testdev:", "true or false" },

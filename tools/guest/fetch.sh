@@ -34,6 +34,9 @@ rm -rf "$out/kernel"
 mkdir -p "$out/kernel"
 deb=$(ls "$download/$package"_*.deb)
 dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out/kernel" --wildcards \
-	./boot './lib/modules/*/kernel/drivers/*virtio*'
+	./boot './lib/modules/*/kernel/drivers/*virtio*' \
+	'./lib/modules/*/kernel/net/vmw_vsock/v*' \
+	'./lib/modules/*/kernel/drivers/net/net_failover.ko' \
+	'./lib/modules/*/kernel/net/core/failover.ko'
 cp "$out"/kernel/boot/vmlinuz-* "$out/vmlinuz.new"
 mv "$out/vmlinuz.new" "$out/vmlinuz"
