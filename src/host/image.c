@@ -105,6 +105,15 @@ static int check_keys(const struct vm_config *cfg, struct error *err)
 		return config_complain(cfg, KEY_TIMEOUT, -EINVAL, err, only_here, "none");
 	if (cfg->hvc)
 		return config_complain(cfg, KEY_HVC, -EINVAL, err, only_here, "the serial port");
+	if (cfg->port_count)
+		return config_complain(cfg, KEY_PORTS, -EINVAL, err, only_here, "none");
+	if (cfg->vsock)
+		return config_complain(cfg, KEY_VSOCK, -EINVAL, err, only_here, "none");
+	if (cfg->balloon)
+		return config_complain(cfg, KEY_BALLOON, -EINVAL, err, only_here, "none");
+	if (cfg->net_count || cfg->forward_count)
+		return config_complain(cfg, cfg->net_count ? KEY_NET : KEY_PUBLISH, -EINVAL, err,
+				       only_here, "none (there is no switch yet)");
 	return 0;
 }
 

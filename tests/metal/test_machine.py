@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine that guests see on bare metal, and what they do not reach."""
 import re
+import subprocess
 import sys
 import time
 
 import pytest
-from conftest import HYPERVISOR, PROMPT, ROOT, bundle, free_kib, vmfile
+from conftest import HYPERVISOR, PROMPT, ROOT, TRIVET, bundle, free_kib, vmfile
 
 sys.path.insert(0, str(ROOT / 'tests/kernels'))
 import run as kernels  # pylint: disable=wrong-import-position,wrong-import-order
@@ -102,3 +103,14 @@ def test_one_machine_too_big_leaves_the_other(machine, tmp_path):
     m = machine(modules=[bundle(*files, out=tmp_path / 'b.bundle')])
     m.expect('trivet: big: [^\r\n]*cannot allocate')
     m.expect('trivet: small: powered off')
+
+
+@pytest.mark.parametrize('key,value', [('engine', 'soft'), ('console', '/tmp/x'), ('timeout', 5),
+                                       ('hvc', 'true')])
+def test_image_refuses_what_metal_cannot(tmp_path, key, value):
+    f = vmfile(tmp_path / 'a.yaml', 'a', **{key: value})
+    done = subprocess.run([str(TRIVET), 'image', str(f), '-o', str(tmp_path / 'b')],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done
+    assert f'{f}:7: {key}: cannot be honoured on bare metal' in done.stderr, done
+    assert not (tmp_path / 'b').exists()

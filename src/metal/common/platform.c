@@ -25,6 +25,12 @@ void platform_ram_free(void *p, u64 size)
 	pages_free(&cpu_this()->metal->pages, (u64)(uintptr_t)p, size);
 }
 
+/* Guest RAM is one run, mapped for good: there is nothing to give back. */
+void platform_ram_discard(void *p, u64 size)
+{
+	(void)p, (void)size;
+}
+
 /* Memory is mapped where it is. */
 hpa_t metal_hpa(const void *p)
 {
