@@ -19,7 +19,7 @@ def sources():
     free, host = [], []
     for f in sorted((ROOT / 'src').rglob('*.c')):
         path = str(f.relative_to(ROOT))
-        hosted = path.startswith(('src/host/', 'src/engine/kvm/', 'src/metal/'))
+        hosted = path.startswith(('src/host/', 'src/engine/kvm/'))
         (host if hosted else free).append(path)
     tests = [str(f.relative_to(ROOT)) for d in ('unit', 'fuzz')
              for f in sorted((ROOT / 'tests' / d).glob('*.c'))]
@@ -56,7 +56,7 @@ def main():
         ap.add_argument('--' + name, required=True)
     args = ap.parse_args()
     base = shlex.split(args.flags)
-    free_flags = base + shlex.split(args.free)
+    free_flags = base + shlex.split(args.free) + ['-Isrc/metal']
     host_flags = base + shlex.split(args.host)
     test_flags = [f for f in base if f != '-Wmissing-prototypes'] + [
         '-Itests/unit', '-D_GNU_SOURCE']

@@ -5,6 +5,7 @@
 #   guest  what makes build/guest from Debian's kernel
 #   debian what makes build/debian, a whole Debian on a disk
 #   test   what `make check` runs on top
+#   metal  what the bare-metal image is packed with and tried in
 #   bench  what `make bench` compares with
 set -eu
 
@@ -17,8 +18,10 @@ group_packages() {
 		e2fsprogs openssh-client tar ;;
 	test) echo e2fsprogs clang libclang-rt-dev libcmocka-dev libzydis-dev \
 		python3 python3-pytest python3-pexpect ;;
+	metal) echo qemu-system-x86 grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools \
+		python3 python3-pytest python3-pexpect ;;
 	bench) echo qemu-system-x86 python3 ;;
-	*) echo "tools/setup.sh: no group '$1'; expected build, guest, debian, test or bench" >&2
+	*) echo "tools/setup.sh: no group '$1'; expected build, guest, debian, test, metal or bench" >&2
 	   exit 2 ;;
 	esac
 }

@@ -9,6 +9,7 @@ const char args_usage[] =
 	"  trivet run [VMFILE] [options]   run a virtual machine\n"
 	"  trivet engines                  which engines this machine can use\n"
 	"  trivet check VMFILE             say what is wrong in a VM file\n"
+	"  trivet image VMFILE... -o F.iso pack machines for bare metal\n"
 	"  trivet version\n"
 	"options of run, each over the VM file's key of that name:\n"
 	"  --name N                   the machine's name\n"

@@ -5,6 +5,7 @@
 #include "disks.h"
 #include "engines.h"
 #include "host.h"
+#include "image.h"
 #include "links.h"
 #include "log.h"
 #include "nets.h"
@@ -116,6 +117,8 @@ int main(int argc, char **argv)
 
 	if (open_standard_files())
 		return STATUS_USAGE;
+	if (argc > 1 && strcmp(argv[1], "image") == 0)
+		return image_make(argc - 2, argv + 2, &err) ? complain(&err) : STATUS_OK;
 	if (args_parse(&args, argc, argv, &err))
 		return complain(&err);
 	switch (args.command) {

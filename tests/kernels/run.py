@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs test kernels on Trivet or on QEMU's TCG and counts their PASS and FAIL
-lines: tests/kernels/run.py [--on trivet|qemu] [-v] [NAME ...]"""
+lines: tests/kernels/run.py [--on trivet|qemu|metal] [-v] [NAME ...]"""
 
 import argparse
 import os
@@ -14,9 +14,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 # (kernel, number of CPUs)
 RUNS = [("cpu", 1), ("creg", 1), ("segment", 1), ("paging", 1), ("debug", 1),
-        ("smc", 1), ("fpu", 1), ("prot32", 1), ("task32", 1), ("mode32", 1),
-        ("apic", 1), ("prompt", 1), ("events", 1), ("mmio", 1), ("detail", 1), ("sleep", 1),
-        ("time", 1), ("smp", 1), ("smp", 2), ("smp", 4)]
+         ("smc", 1), ("fpu", 1), ("prot32", 1), ("task32", 1), ("mode32", 1),
+         ("apic", 1), ("prompt", 1), ("events", 1), ("mmio", 1), ("detail", 1), ("sleep", 1),
+         ("isolation", 1), ("inventory", 1),
+         ("time", 1), ("smp", 1), ("smp", 2), ("smp", 4)]
 
 Result = namedtuple("Result", "status passed failed skipped done text")
 
@@ -29,6 +30,12 @@ def command(on, name, cpus, limit):
                 "isa-debug-exit,iobase=0xf4,iosize=4", "-device",
                 "pc-testdev", "-no-reboot",
                 "-kernel", elf]
+    if on == "metal":
+        return ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-cpu", "max", "-smp",
+                str(min(cpus, 2)), "-m", "512", "-nodefaults", "-display", "none",
+                "-serial", "stdio", "-no-reboot",
+                "-kernel", os.path.join(TOP, "build/trivet-x86.elf"),
+                "-append", f"memory=128M cpus={cpus} testdev=on", "-initrd", elf]
     return [os.path.join(TOP, "build/trivet"), "run", "--engine", "soft",
             "--kernel", elf, "--cpus", str(cpus), "--memory", "128M", "--testdev",
             "--console", "stdio", "--timeout", str(limit)]
@@ -47,6 +54,9 @@ def run(on, name, cpus, limit=60):
         out, _ = proc.communicate()
         status = None
     text = out.decode(errors="replace").replace("\r", "")
+    if on == "metal":
+        ended = re.search(r"^trivet: vm: ended with status (\d+)$", text, re.MULTILINE)
+        status = int(ended.group(1)) if ended else None
     lines = {kind: re.findall(rf"^{kind} (.*)$", text, re.MULTILINE)
              for kind in ("PASS", "FAIL", "SKIP")}
     return Result(status, lines["PASS"], lines["FAIL"], lines["SKIP"],
@@ -55,7 +65,7 @@ def run(on, name, cpus, limit=60):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--on", choices=("trivet", "qemu"), default="trivet")
+    p.add_argument("--on", choices=("trivet", "qemu", "metal"), default="trivet")
     p.add_argument("--limit", type=int, default=60, help="seconds a kernel")
     p.add_argument("-v", action="store_true", help="the whole output")
     p.add_argument("names", nargs="*")

@@ -7,70 +7,6 @@
 
 #define INSN_MAX 15
 
-static int exec_undefined(struct x86_cpu *c, const struct x86_insn *i)
-{
-	(void)i;
-	return x86_ud(c);
-}
-
-static int exec_too_long(struct x86_cpu *c, const struct x86_insn *i)
-{
-	(void)i;
-	return x86_gp0(c);
-}
-
-/* Decodes and binds; -EAGAIN when avail bytes do not hold the instruction. */
-static int decode_bytes(const struct x86_cpu *c, struct x86_insn *insn, const u8 *code,
-			size_t avail)
-{
-	int r = x86_decode(insn, code, avail, c->mode);
-
-	if (r == -EAGAIN)
-		return r;
-	if (r == 0) {
-		x86_bind(insn, c->mode);
-		return 0;
-	}
-	insn->fn = r == -E2BIG ? exec_too_long : exec_undefined;
-	insn->len = 1;
-	insn->flags |= X86_I_END;
-	return 0;
-}
-
-/* How many bytes at rip the code segment still allows (at most max). */
-static unsigned code_room(const struct x86_cpu *c, unsigned max)
-{
-	u64 limit = c->seg[SEG_CS].limit;
-
-	if (c->mode == X86_MODE_64)
-		return max;
-	if (c->rip > limit)
-		return 0;
-	return limit - c->rip + 1 < max ? (unsigned)(limit - c->rip + 1) : max;
-}
-
-int soft_decode_one(struct x86_cpu *c, struct x86_insn *insn)
-{
-	u8 code[INSN_MAX];
-	unsigned room = code_room(c, INSN_MAX), got;
-	u64 lin = soft_code_lin(c);
-	gpa_t ignored;
-	int r;
-
-	if (!room)
-		return x86_gp0(c);
-	r = x86_fetch(c, lin, code, room, &got);
-	if (r)
-		return r;
-	if (decode_bytes(c, insn, code, got) == 0)
-		return X86_OK;
-	if (got == room) /* ran into the segment's end */
-		return x86_gp0(c);
-	/* ran into a page that cannot be fetched: that page's fault */
-	r = x86_translate(c, lin + got, X86_EXEC, &ignored);
-	return r ? r : x86_gp0(c);
-}
-
 /* --- making a block ----------------------------------------------------------- */
 
 static void cache_reset(struct soft_vcpu *s)
@@ -129,7 +65,7 @@ static bool block_decode(struct soft_vcpu *s, struct block *b, const u8 *host)
 		avail = avail < INSN_MAX ? avail : INSN_MAX;
 		soft_page_mark(s, b->page, b->gpa + b->bytes, avail);
 		memcpy(code, host + b->bytes, avail);
-		if (decode_bytes(c, insn, code, avail))
+		if (x86_decode_bytes(c, insn, code, avail))
 			break;
 		b->bytes = (u16)(b->bytes + insn->len);
 		b->count++;
@@ -203,11 +139,11 @@ static struct block *block_by_gpa(struct soft_vcpu *s, u64 a)
 struct block *soft_block_find(struct soft_vcpu *s, int *status)
 {
 	struct x86_cpu *c = &s->cpu;
-	u64 lin = soft_code_lin(c);
+	u64 lin = x86_code_lin(c);
 	struct block *b;
 	gpa_t a;
 
-	*status = code_room(c, 1) ? x86_translate(c, lin, X86_EXEC, &a) : x86_gp0(c);
+	*status = x86_code_room(c, 1) ? x86_translate(c, lin, X86_EXEC, &a) : x86_gp0(c);
 	if (*status)
 		return NULL;
 	b = block_by_gpa(s, a.v);

@@ -92,50 +92,19 @@ static int run_plain(struct soft_vcpu *s, struct block *b)
 	}
 }
 
-/* STI and MOV SS shield one instruction: 2 when just set, 1 while it runs. */
-static void shadow_advance(struct x86_cpu *c)
-{
-	if (c->irq_shadow)
-		c->irq_shadow--;
-}
-
 /* One instruction with everything that surrounds it. */
 static int run_step(struct soft_vcpu *s)
 {
 	struct x86_cpu *c = &s->cpu;
 	struct x86_insn insn;
-	bool stepped, after_ss = c->ss_shadow;
-	u64 held = c->held_dr6;
-	int r;
+	int r = x86_step(c, &insn);
 
-	if (c->irq_shadow == 2)
-		shadow_advance(c);
-	c->ss_shadow = false;
-	c->held_dr6 = 0;
-	r = c->debug_exec && !after_ss ? x86_debug_before(c) : X86_OK;
-	if (!r)
-		r = soft_decode_one(c, &insn);
-	if (r)
-		return settle(s, r, 0);
-	stepped = (c->rflags & FL_TF) != 0;
-	c->rflags &= ~(u64)FL_RF;
-	c->pending_dr6 = held;
-	c->rip += insn.len;
-	s->instructions++;
-	r = x86_exec_one(c, &insn);
-	if (c->irq_shadow != 2)
-		shadow_advance(c);
-	if (r < 0)
+	s->instructions += insn.len != 0;
+	if (r == X86_FAULT)
 		return settle(s, r, insn.len);
-	if ((stepped || c->pending_dr6) && x86_debug_after(c, stepped)) {
-		int d = x86_deliver_fault(c);
-
-		if (d)
-			return d;
-	}
 	if (r == X86_PAUSE)
 		spin_wait(s);
-	return r == X86_HALT ? r : X86_OK;
+	return r > 0 && r != X86_HALT ? X86_OK : r;
 }
 
 /* Looks at c->attention. True: leave run(), *x filled in. */

@@ -13,6 +13,7 @@
 
 #include <arch/x86/access.h>
 #include <arch/x86/cpu.h>
+#include <arch/x86/step.h>
 #include <trivet/vm.h>
 
 /* One 4 KiB page of guest RAM. */
@@ -105,14 +106,6 @@ void soft_attend_sync(struct soft_vcpu *s);
 
 /* --- block.c: finding and making blocks ----------------------------------- */
 
-/* Linear address of the CPU's current instruction. */
-static inline u64 soft_code_lin(const struct x86_cpu *c)
-{
-	u64 lin = c->rip + c->seg_base[SEG_CS];
-
-	return likely(c->mode == X86_MODE_64) ? lin : (u32)lin;
-}
-
 /* What beside the linear address decides which block it is. */
 static inline u64 soft_jump_key(const struct x86_cpu *c)
 {
@@ -142,7 +135,7 @@ static inline bool soft_block_within_segment(const struct x86_cpu *c,
 static inline struct block *soft_block_hit(struct soft_vcpu *s, u64 key)
 {
 	struct x86_cpu *c = &s->cpu;
-	u64 lin = soft_code_lin(c);
+	u64 lin = x86_code_lin(c);
 	const struct jump_entry *e = soft_jump_entry(s, lin);
 
 	if (likely(e->lin == lin && e->key == key) &&
@@ -156,8 +149,6 @@ static inline struct block *soft_block_hit(struct soft_vcpu *s, u64 key)
  * go the slow way (page crossing, not RAM, segment end), or X86_FAULT.
  */
 struct block *soft_block_find(struct soft_vcpu *s, int *status);
-/* Decodes the one instruction at c->rip into insn. X86_OK or X86_FAULT. */
-int soft_decode_one(struct x86_cpu *c, struct x86_insn *insn);
 
 /* --- env.c: the CPU's way to the monitor ---------------------------------- */
 

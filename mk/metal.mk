@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# The bare-metal hypervisor: the freestanding rooms and src/metal in one image.
+METAL_SRC := $(sort $(wildcard src/lib/*.c src/core/*.c src/arch/x86/*.c src/arch/x86/*.S \
+	src/device/*.c src/pci/*.c src/virtio/*.c src/machine/*.c src/engine/svm/*.c src/engine/svm/*.S \
+	src/metal/common/*.c src/metal/x86/*.c src/metal/x86/*.S))
+METAL_OBJ := $(METAL_SRC:%=build/obj/metal/%.o)
+# No red zone: interrupts come on the running stack. The guest's FPU state is in the
+# registers, so only the rooms that run x87 and SSE for it may touch those.
+METAL_CFLAGS = $(filter-out -fPIE -fstack-protector-strong,$(BASE_CFLAGS)) $(FREE_CFLAGS) -Isrc/metal \
+	-fno-pie -mcmodel=small -mno-red-zone -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-fno-stack-protector -ffunction-sections -fdata-sections
+METAL_GENERAL := -mgeneral-regs-only
+METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
+$(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
+# Instructions run one at a time here: small rather than fast.
+METAL_OPT := -O2
+$(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os
+
+$(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(METAL_CFLAGS) $(METAL_OPT) $(METAL_GENERAL) -MMD -MP -c $< -o $@
+-include $(METAL_OBJ:.o=.d)
+
+# Multiboot 1 loaders want ELF32; addresses are low.
+build/trivet-x86.elf64: $(METAL_OBJ) src/metal/x86/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections \
+		-Wl,-T,src/metal/x86/link.ld -o $@ $(METAL_OBJ) -lgcc
+build/trivet-x86.elf: build/trivet-x86.elf64
+	$(Q)objcopy -S -O elf32-i386 $< $@
+
+# What of it is no processor's has unit tests.
+METAL_UNIT_OBJ := $(foreach f,pages heap options bundle ramdisk,build/obj/asan/src/metal/common/$(f).c.o)
+$(METAL_UNIT_OBJ): build/obj/asan/%.o: % mk/build.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(VARIANT_asan_CC) $(BASE_CFLAGS) $(FREE_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -c $< -o $@
+-include $(METAL_UNIT_OBJ:.o=.d)
+build/unit/test_metal: $(METAL_UNIT_OBJ)
+
+METAL_CPU ?= max
+METAL_QEMU = qemu-system-x86_64 -accel tcg -M q35 -cpu $(METAL_CPU) -m 2048 -nodefaults -nographic \
+	-no-reboot -serial mon:stdio
+
+# What a grub-mkrescue ISO of the machine of `make run` needs.
+build/trivet.iso: build/trivet build/trivet-x86.elf tools/guest/debian.yaml build/guest/vmlinuz build/guest/initrd.gz
+	$(call say,ISO,$@)
+	$(Q)build/trivet image tools/guest/debian.yaml -o $@
+
+.PHONY: metal run-metal check-metal check-metal-tests
+metal: build/trivet-x86.elf ## the bare-metal hypervisor's image
+
+# Ctrl-a x leaves QEMU, Ctrl-] is the hypervisor's own prompt.
+run-metal: ## Debian's kernel on the bare-metal hypervisor, from an ISO in QEMU
+	@tools/setup.sh build guest metal
+	@+$(SUBMAKE) build/trivet.iso
+	@$(METAL_QEMU) -cdrom build/trivet.iso -boot d
+
+check-metal: ## the bare-metal hypervisor in QEMU's emulation of AMD-V
+	@tools/setup.sh build guest test metal
+	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels build/unit/test_metal
+	@build/unit/test_metal >build/unit/test_metal.log 2>&1 || { cat build/unit/test_metal.log; exit 1; }
+	@/usr/bin/python3 -m pytest -q --tb=short -p no:cacheprovider tests/metal

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From an instruction that arch/x86 runs for the guest to the monitor. */
+#include "svm.h"
+
+static int env_io_read(struct x86_cpu *c, u16 port, unsigned size, u32 *value)
+{
+	struct exit x = { .reason = EXIT_IO, .io = { .port = port, .size = (u8)size } };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+	*value = x.io.value;
+	return X86_OK;
+}
+
+static int env_io_write(struct x86_cpu *c, u16 port, unsigned size, u32 value)
+{
+	struct exit x = { .reason = EXIT_IO,
+			  .io = { .port = port, .size = (u8)size, .write = true,
+				  .value = value } };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+	return X86_BREAK;
+}
+
+static int env_mmio_read(struct x86_cpu *c, gpa_t a, unsigned size, u64 *value)
+{
+	struct exit x = { .reason = EXIT_MMIO, .mmio = { .addr = a, .size = (u8)size } };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+	*value = x.mmio.value;
+	return X86_OK;
+}
+
+static int env_mmio_write(struct x86_cpu *c, gpa_t a, unsigned size, u64 value)
+{
+	struct exit x = { .reason = EXIT_MMIO,
+			  .mmio = { .addr = a, .size = (u8)size, .write = true,
+				    .value = value } };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+	return X86_OK;
+}
+
+static int env_msr(struct x86_cpu *c, u32 index, u64 *value, bool write)
+{
+	struct exit x = { .reason = EXIT_MSR,
+			  .msr = { .index = index, .write = write, .value = *value } };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+	*value = x.msr.value;
+	return x.msr.fault ? -EINVAL : 0;
+}
+
+static int env_msr_read(struct x86_cpu *c, u32 index, u64 *value)
+{
+	*value = 0;
+	return env_msr(c, index, value, false);
+}
+
+static int env_msr_write(struct x86_cpu *c, u32 index, u64 value)
+{
+	return env_msr(c, index, &value, true);
+}
+
+static u64 env_get_tpr(struct x86_cpu *c)
+{
+	struct exit x = { .reason = EXIT_TPR };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+	return x.tpr.value;
+}
+
+static void env_set_tpr(struct x86_cpu *c, u64 cr8)
+{
+	struct exit x = { .reason = EXIT_TPR, .tpr = { .write = true, .value = cr8 } };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+}
+
+static int env_hypercall(struct x86_cpu *c, u64 number, const u64 args[4], u64 *result)
+{
+	struct exit x = { .reason = EXIT_HYPERCALL,
+			  .hypercall = { .number = number, .user = c->cpl != 0,
+					 .args = { args[0], args[1], args[2], args[3] } } };
+
+	vcpu_handle_exit(svm_of(c)->v, &x);
+	*result = x.hypercall.result;
+	return x.hypercall.unknown ? -ENOSYS : 0;
+}
+
+static struct x86_page env_page(struct x86_cpu *c, gpa_t a)
+{
+	const struct svm_vm *vm = svm_of(c)->vm;
+
+	for (unsigned i = 0; i < vm->count; i++) {
+		const struct svm_slot *s = &vm->slots[i];
+
+		if (a.v - s->base < s->size)
+			return (struct x86_page){ s->host + (a.v - s->base), s->writable,
+						  false };
+	}
+	return (struct x86_page){ NULL, false, false };
+}
+
+/* The processor keeps its own decoded code in step with memory. */
+static void env_code_write(struct x86_cpu *c, gpa_t a, unsigned size)
+{
+	(void)c, (void)a, (void)size;
+}
+
+static void env_bus_lock(struct x86_cpu *c, bool on)
+{
+	struct svm_vm *vm = svm_of(c)->vm;
+
+	if (on)
+		platform_mutex_lock(&vm->bus_lock);
+	else
+		platform_mutex_unlock(&vm->bus_lock);
+}
+
+const struct x86_env svm_env = {
+	.io_read = env_io_read,
+	.io_write = env_io_write,
+	.mmio_read = env_mmio_read,
+	.mmio_write = env_mmio_write,
+	.msr_read = env_msr_read,
+	.msr_write = env_msr_write,
+	.get_tpr = env_get_tpr,
+	.set_tpr = env_set_tpr,
+	.hypercall = env_hypercall,
+	.page = env_page,
+	.code_write = env_code_write,
+	.bus_lock = env_bus_lock,
+};

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the bare-metal tests: the hypervisor in QEMU's emulation of AMD-V."""
+import os
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TRIVET = ROOT / 'build/trivet'
+HYPERVISOR = ROOT / 'build/trivet-x86.elf'
+GUEST = ROOT / 'build/guest'
+BOOT_SECONDS = 150
+PROMPT = r'/root # '
+
+
+class Machine:
+    """One QEMU. console: a pexpect child on the serial port."""
+
+    def __init__(self, tmp, cpu='max', cpus=1, memory=2048, kernel=None, append='', modules=(),
+                 iso=None, more=()):
+        self.monitor_path = str(tmp / 'monitor')
+        args = ['-accel', 'tcg', '-M', 'q35', '-cpu', cpu, '-smp', str(cpus), '-m', str(memory),
+                '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio',
+                '-monitor', f'unix:{self.monitor_path},server=on,wait=off', *more]
+        if iso:
+            args += ['-cdrom', str(iso), '-boot', 'd']
+        else:
+            args += ['-kernel', str(kernel or HYPERVISOR), '-append', append]
+            if modules:
+                args += ['-initrd', ','.join(map(str, modules))]
+        self.console = pexpect.spawn('qemu-system-x86_64', args, timeout=BOOT_SECONDS,
+                                     env=dict(os.environ, TERM='dumb'), encoding='utf-8',
+                                     codec_errors='replace', echo=False, dimensions=(50, 200))
+        self.console.delaybeforesend = None
+
+    def expect(self, *patterns, timeout=BOOT_SECONDS):
+        for pattern in patterns:
+            self.console.expect(pattern, timeout=timeout)
+        return self.console.match
+
+    def command(self, text):
+        """Types a line at the guest's prompt; the answer."""
+        self.console.sendline(text)
+        self.console.expect_exact(text)
+        self.console.expect(PROMPT)
+        return self.console.before.replace('\r', '')
+
+    def operator(self, text):
+        """Types a line at the hypervisor's prompt; the answer."""
+        self.console.send('\x1d')
+        self.console.expect('trivet> ')
+        self.console.send(text + '\r')
+        self.console.expect(r'\((\S+); Ctrl-] for the prompt\)')
+        return self.console.before.replace('\r', '')
+
+    def monitor(self, text):
+        """QEMU's answer to a command of its own."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.monitor_path)
+            s.settimeout(20)
+            answer = ''
+            while not answer.endswith('(qemu) '):
+                answer += s.recv(65536).decode(errors='replace')
+            s.sendall(text.encode() + b'\n')
+            answer = ''
+            while not answer.endswith('(qemu) '):
+                answer += s.recv(65536).decode(errors='replace')
+        return answer
+
+    def ended(self, timeout=60):
+        """Waits until the machine is off; the rest of the console."""
+        self.console.expect(pexpect.EOF, timeout=timeout)
+        return self.console.before.replace('\r', '')
+
+    def close(self):
+        self.console.close(force=True)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    made = []
+
+    def make(**more):
+        made.append(Machine(tmp_path, **more))
+        return made[-1]
+    yield make
+    for m in made:
+        m.close()
+
+
+@pytest.fixture(scope='session')
+def debian():
+    """Debian's kernel and the small RAM disk, as boot modules."""
+    for name in ('vmlinuz', 'initrd.gz'):
+        assert (GUEST / name).is_file(), f'no build/guest/{name}: run `make guest`'
+    return [GUEST / 'vmlinuz', GUEST / 'initrd.gz']
+
+
+def vmfile(path, name, **keys):
+    keys = {'memory': '256M', 'cpus': 1, 'kernel': GUEST / 'vmlinuz',
+            'initrd': GUEST / 'initrd.gz', 'append': 'console=ttyS0', **keys}
+    path.write_text(f'name: {name}\n' + ''.join(f'{k}: {v}\n' for k, v in keys.items()))
+    return path
+
+
+def image(*files, out):
+    done = subprocess.run([str(TRIVET), 'image', *map(str, files), '-o', str(out)],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def bundle(*files, out):
+    return image(*files, out=out)
+
+
+def wait_for(check, seconds=30):
+    """check() until it is true."""
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, 'not in time'
+        time.sleep(0.2)
+
+
+def free_kib(text):
+    return int(re.findall(r'(\d+) KiB are free', text)[-1])
