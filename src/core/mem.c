@@ -79,3 +79,21 @@ int guest_mem_write(struct vm *vm, gpa_t a, const void *src, u64 len)
 		vm->engine->mem_written(vm, a, len);
 	return 0;
 }
+
+int guest_mem_watch(struct vm *vm, unsigned index, bool on)
+{
+	if (index >= vm->mem.count)
+		return -EINVAL;
+	if (!vm->engine->dirty_log)
+		return -EOPNOTSUPP;
+	return vm->engine->dirty_log(vm, &vm->mem.slots[index], on);
+}
+
+int guest_mem_dirty(struct vm *vm, unsigned index, u64 *bitmap)
+{
+	if (index >= vm->mem.count)
+		return -EINVAL;
+	if (!vm->engine->get_dirty)
+		return -EOPNOTSUPP;
+	return vm->engine->get_dirty(vm, &vm->mem.slots[index], bitmap);
+}

@@ -219,6 +219,9 @@ int vcpu_handle_exit(struct vcpu *v, struct exit *x)
 	case EXIT_HYPERCALL:
 		handle_hypercall(v, x);
 		break;
+	case EXIT_EOI:
+		irq_end(v->vm, x->eoi.vector);
+		break;
 	default:
 		r = -EINVAL;
 	}
@@ -241,6 +244,7 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x)
 	case EXIT_MSR:
 	case EXIT_TPR:
 	case EXIT_HYPERCALL:
+	case EXIT_EOI:
 		vcpu_handle_exit(v, x);
 		return;
 	case EXIT_HALT:

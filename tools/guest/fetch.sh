@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Downloads Debian's kernel for clouds and takes vmlinuz and the virtio modules
-# out of it; nothing is installed. usage: tools/guest/fetch.sh build/guest build/download
+# Downloads Debian's kernel for clouds and takes vmlinuz, the virtio modules and
+# KVM out of it; nothing is installed. usage: tools/guest/fetch.sh build/guest build/download
 set -eu
 out=$1 download=$2
 meta=linux-image-cloud-amd64
@@ -34,6 +34,7 @@ rm -rf "$out/kernel"
 mkdir -p "$out/kernel"
 deb=$(ls "$download/$package"_*.deb)
 dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out/kernel" --wildcards \
-	./boot './lib/modules/*/kernel/drivers/*virtio*'
+	./boot './lib/modules/*/kernel/drivers/*virtio*' './lib/modules/*/kernel/arch/x86/kvm/*' \
+	'./lib/modules/*/kernel/virt/lib/*'
 cp "$out"/kernel/boot/vmlinuz-* "$out/vmlinuz.new"
 mv "$out/vmlinuz.new" "$out/vmlinuz"
