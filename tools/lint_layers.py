@@ -16,7 +16,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 FREESTANDING = {'stddef.h', 'stdint.h', 'stdbool.h', 'stdarg.h', 'limits.h',
                 'float.h', 'stdalign.h', 'stdnoreturn.h', 'iso646.h'}
 
-LIB = {'types', 'bits', 'fmt', 'error', 'string'}
+LIB = {'types', 'bits', 'fmt', 'error', 'string', 'iostats'}
 CORE = LIB | {'vm', 'bus', 'engine', 'exit', 'irq', 'mem', 'platform', 'timer'}
 DEVICE = CORE | {'chardev', 'device/'}
 PCI = DEVICE | {'pci'}

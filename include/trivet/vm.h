@@ -14,6 +14,7 @@
 #include <trivet/engine.h>
 #include <trivet/error.h>
 #include <trivet/exit.h>
+#include <trivet/iostats.h>
 #include <trivet/irq.h>
 #include <trivet/mem.h>
 #include <trivet/platform.h>
@@ -54,6 +55,7 @@ enum vm_stop {
 
 struct vcpu_stats {
 	u64 exits[EXIT_REASON_COUNT];
+	u64 exit_ticks[EXIT_REASON_COUNT]; /* platform_counter: in the monitor */
 	u64 injected;
 	u64 halts;
 	u64 halted_ns;
@@ -96,6 +98,7 @@ struct vm {
 	struct bus mmio;
 	struct irq_router irqs;
 	struct timer *timers;
+	struct io_group *io; /* what devices count: vm_io_add */
 
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned vcpu_count;
@@ -116,6 +119,14 @@ void vm_fini(struct vm *vm);
 
 /* Adds vCPU number vm->vcpu_count. RAM must have been added. */
 int vm_add_vcpu(struct vm *vm, struct error *err);
+
+/*
+ * Shows a device's figures to whoever prints statistics, behind those that are
+ * there; and takes them away again. With vm->lock held, or before vCPUs run and
+ * after they ended.
+ */
+void vm_io_add(struct vm *vm, struct io_group *g);
+void vm_io_remove(struct vm *vm, struct io_group *g);
 
 /*
  * Ends the VM: the first reason given wins, every vCPU is kicked, vcpu_step

@@ -100,6 +100,26 @@ void vm_clear_stop(struct vm *vm)
 	__atomic_store_n(&vm->stop, VM_RUNS, __ATOMIC_SEQ_CST);
 }
 
+void vm_io_add(struct vm *vm, struct io_group *g)
+{
+	struct io_group **at = &vm->io;
+
+	while (*at)
+		at = &(*at)->next;
+	g->next = NULL;
+	*at = g;
+}
+
+void vm_io_remove(struct vm *vm, struct io_group *g)
+{
+	struct io_group **at = &vm->io;
+
+	while (*at && *at != g)
+		at = &(*at)->next;
+	if (*at)
+		*at = g->next;
+}
+
 void vm_flush_page(struct vm *vm, gpa_t page)
 {
 	if (vm->engine->flush_page)

@@ -20,14 +20,18 @@
 /* How long a stopped VM's vCPU threads may take to end. */
 #define FORCE_AFTER_NS (5 * NS_PER_SEC)
 
+/* One that was ignored at the start stays so: nohup and the shell's `&` mean it. */
 static void wanted_signals(sigset_t *set)
 {
+	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT };
+
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGTSTP);
-	sigaddset(set, SIGCONT);
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+		struct sigaction now;
+
+		if (sigaction(wanted[i], NULL, &now) || now.sa_handler != SIG_IGN)
+			sigaddset(set, wanted[i]);
+	}
 }
 
 int events_open(struct events *e, struct error *err)

@@ -16,6 +16,12 @@ SOURCES = Path(__file__).resolve().parent / 'kernels'
 # Under a busy machine and an interpreter, patience is cheap and flakes are not.
 BOOT_SECONDS = 180
 
+# Started in the background or by nohup, the tests inherit ignored signals, and
+# would pass that on to programs that are to end by them.
+for signo in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(signo) is signal.SIG_IGN:
+        signal.signal(signo, signal.SIG_DFL)
+
 KERNEL_FLAGS = '''-m32 -march=i686 -std=gnu11 -O1 -ffreestanding -fno-stack-protector -fno-pie
 -fcf-protection=none -fno-asynchronous-unwind-tables -mgeneral-regs-only -fno-strict-aliasing
 -fno-toplevel-reorder -Wall -Wextra -Wshadow -Werror -nostdlib -static -no-pie
@@ -33,6 +39,15 @@ def kernels(tmp_path_factory):
                         SOURCES / 'start.S', source], check=True)
         built[source.stem] = elf
     return built
+
+
+class Program(subprocess.Popen):
+    """A child that does not outlive its `with` block, whatever fails in there."""
+
+    def __exit__(self, *raised):
+        if raised[0] and self.poll() is None:
+            self.kill()
+        super().__exit__(*raised)
 
 
 class Result:

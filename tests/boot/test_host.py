@@ -8,13 +8,13 @@ import termios
 import time
 
 import pytest
-from conftest import GUEST, TRIVET, ended, one_line, spawn, trivet
+from conftest import GUEST, TRIVET, Program, ended, one_line, spawn, trivet
 
 
 def start(*args, **more):
     more = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE,
             'stderr': subprocess.PIPE, **more}
-    return subprocess.Popen([str(TRIVET), 'run', *map(str, args)], **more)
+    return Program([str(TRIVET), 'run', *map(str, args)], **more)
 
 
 def test_kernel_truncated_while_running(kernels, tmp_path):
@@ -59,6 +59,18 @@ def test_stdout_full():
             done = subprocess.run([TRIVET, *command], stdout=full, stderr=subprocess.PIPE,
                                   timeout=60, check=False)
             assert done.returncode == 2 and b'No space left' in done.stderr, done
+
+
+def test_nohup(kernels):
+    """A signal that was ignored at the start stays so, as nohup wants it."""
+    with start('--kernel', kernels['spin'],
+               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as p:
+        assert b'for ever' in p.stdout.readline()
+        p.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            p.wait(timeout=1)
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(timeout=20) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize('signo', [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -9,7 +9,7 @@ import termios
 import time
 
 import pytest
-from conftest import TRIVET, ended, multiboot_elf, no_signal, spawn, trivet
+from conftest import TRIVET, Program, ended, multiboot_elf, no_signal, spawn, trivet
 
 
 def test_multiboot_exit_code(kernels, tmp_path):
@@ -44,7 +44,7 @@ def test_timeout(kernels, append):
 @pytest.mark.parametrize('append', ['', 'halt=1'])
 @pytest.mark.parametrize('signo', [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_ends(kernels, signo, append):
-    with subprocess.Popen([TRIVET, 'run', '--kernel', kernels['spin'], '--append', append],
+    with Program([TRIVET, 'run', '--kernel', kernels['spin'], '--append', append],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as p:
         assert b'for ever' in p.stdout.readline()
         p.send_signal(signo)
@@ -85,7 +85,7 @@ def test_input_from_a_pipe(kernels):
 def test_slow_reader_loses_nothing(kernels):
     """A reader that sleeps holds the guest up; every byte still arrives."""
     lines = 150000  # about 1.7 MB, more than every buffer in between
-    with subprocess.Popen([TRIVET, 'run', '--kernel', kernels['flood'], '--append',
+    with Program([TRIVET, 'run', '--kernel', kernels['flood'], '--append',
                            f'lines={lines}'], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
         time.sleep(3)
@@ -95,7 +95,7 @@ def test_slow_reader_loses_nothing(kernels):
 
 
 def test_reader_that_goes_away(kernels):
-    with subprocess.Popen([TRIVET, 'run', '--kernel', kernels['flood'], '--append',
+    with Program([TRIVET, 'run', '--kernel', kernels['flood'], '--append',
                            'lines=20000'], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE) as p:
         p.stdout.readline()
