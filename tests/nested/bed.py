@@ -95,8 +95,9 @@ def host_initrd(out, steps, files):
 
 
 class Step:
+    """Text without what terminals on the way put in, and without empty lines."""
     def __init__(self, text, status):
-        self.text, self.status = text, status
+        self.text, self.status = re.sub(r'\n+', '\n', text.replace('\r', '')), status
 
     def __repr__(self):
         return f'status {self.status}\n{self.text[-6000:]}'
@@ -104,8 +105,8 @@ class Step:
 
 def split(text):
     """{name: Step} of what the middle machine printed."""
-    found = re.findall(r'^@@ BEGIN (\S+)\r?\n(.*?)^@@ END \1 (\d+)', text, re.M | re.S)
-    return {name: Step(body.replace('\r', ''), int(status)) for name, body, status in found}
+    found = re.findall(r'@@ BEGIN (\S+)\r?\n(.*?)@@ END \1 (\d+)', text, re.S)
+    return {name: Step(body, int(status)) for name, body, status in found}
 
 
 def run(work, steps, files, cpus=2, extra=(), timeout=400, append=''):

@@ -11,10 +11,7 @@
 #define MAX_ENTRIES 64
 #define HOST_ENTRIES 256
 
-struct table {
-	struct kvm_cpuid2 head;
-	struct kvm_cpuid_entry2 entries[MAX_ENTRIES];
-};
+#define TABLE_SIZE(n) (sizeof(struct kvm_cpuid2) + (n) * sizeof(struct kvm_cpuid_entry2))
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -64,15 +61,15 @@ static u32 *entry_reg(struct kvm_cpuid_entry2 *e, unsigned reg)
 	return regs[reg];
 }
 
-static void table_add(struct table *t, const struct kvm_cpu *c, u32 leaf, u32 sub,
+static void table_add(struct kvm_cpuid2 *t, const struct kvm_cpu *c, u32 leaf, u32 sub,
 		      bool indexed)
 {
 	struct x86_cpuid_regs v = x86_cpuid(c->v->vm->arch_config, NULL, c->v->index,
 					    leaf, sub);
 
-	if (t->head.nent == MAX_ENTRIES)
+	if (t->nent == MAX_ENTRIES)
 		return;
-	t->entries[t->head.nent++] = (struct kvm_cpuid_entry2){
+	t->entries[t->nent++] = (struct kvm_cpuid_entry2){
 		.function = leaf, .index = sub,
 		.flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
 		.eax = v.eax, .ebx = v.ebx, .ecx = v.ecx, .edx = v.edx,
@@ -91,7 +88,7 @@ static u32 subleaves(u32 leaf)
 	}
 }
 
-static void table_fill(struct table *t, const struct kvm_cpu *c)
+static void table_fill(struct kvm_cpuid2 *t, const struct kvm_cpu *c)
 {
 	static const u32 first[] = { 0, 0x40000000, 0x80000000 };
 
@@ -137,15 +134,15 @@ static void note_missing(char *text, size_t size, const struct feature_word *w, 
 }
 
 /* Takes out of t what host does not have; the names of that in text. */
-static void table_limit(struct table *t, struct kvm_cpuid2 *host, char *text,
+static void table_limit(struct kvm_cpuid2 *t, struct kvm_cpuid2 *host, char *text,
 			size_t size)
 {
-	struct kvm_cpuid_entry2 *e7 = find(&t->head, 7), *h7 = find(host, 7);
+	struct kvm_cpuid_entry2 *e7 = find(t, 7), *h7 = find(host, 7);
 
 	text[0] = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(feature_words); i++) {
 		const struct feature_word *w = &feature_words[i];
-		struct kvm_cpuid_entry2 *e = find(&t->head, w->leaf);
+		struct kvm_cpuid_entry2 *e = find(t, w->leaf);
 		struct kvm_cpuid_entry2 *h = find(host, w->leaf);
 		u32 *have = e ? entry_reg(e, w->reg) : NULL;
 		u32 can = w->free | (h ? *entry_reg(h, w->reg) : 0);
@@ -161,8 +158,7 @@ static void table_limit(struct table *t, struct kvm_cpuid2 *host, char *text,
 
 static struct kvm_cpuid2 *host_cpuid(int dev_fd)
 {
-	struct kvm_cpuid2 *host = calloc(1, sizeof *host + HOST_ENTRIES *
-						   sizeof host->entries[0]);
+	struct kvm_cpuid2 *host = calloc(1, TABLE_SIZE(HOST_ENTRIES));
 
 	if (!host)
 		return NULL;
@@ -178,19 +174,23 @@ int kvm_x86_set_cpuid(struct kvm_cpu *c, struct error *err)
 {
 	struct kvm_guest *g = c->v->vm->engine_data;
 	struct kvm_cpuid2 *host = host_cpuid(g->dev_fd);
-	struct table t = { 0 };
+	struct kvm_cpuid2 *t = calloc(1, TABLE_SIZE(MAX_ENTRIES));
 	char missing[400];
 	int r;
 
-	if (!host)
+	if (!host || !t) {
+		free(host);
+		free(t);
 		return error_set(err, -EIO, "KVM does not tell what its CPUs can do");
-	table_fill(&t, c);
-	table_limit(&t, host, missing, sizeof missing);
+	}
+	table_fill(t, c);
+	table_limit(t, host, missing, sizeof missing);
 	free(host);
 	if (missing[0] && !g->warned_features)
 		platform_log(LOG_WARN, "this host's CPU lacks what the model has: %s",
 			     missing);
 	g->warned_features = true;
-	r = kvm_ioctl(c->fd, KVM_SET_CPUID2, &t.head);
+	r = kvm_ioctl(c->fd, KVM_SET_CPUID2, t);
+	free(t);
 	return r ? error_set(err, r, "KVM refuses the CPU model: %s", strerror(-r)) : 0;
 }

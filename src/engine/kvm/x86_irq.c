@@ -103,15 +103,13 @@ static int irqchip_send_msi(struct vm *vm, u64 address, u32 data)
  */
 static void routes_update(struct kvm_guest *g)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[KVM_LEVEL_INPUTS];
-	} t;
+	u64 room[(sizeof(struct kvm_irq_routing) +
+		  KVM_LEVEL_INPUTS * sizeof(struct kvm_irq_routing_entry)) / 8 + 1] = { 0 };
+	struct kvm_irq_routing *t = (struct kvm_irq_routing *)(void *)room;
 	int r;
 
-	memset(&t, 0, sizeof t);
 	for (u32 n = 0; n < KVM_LEVEL_INPUTS; n++) {
-		struct kvm_irq_routing_entry *e = &t.entries[t.head.nr];
+		struct kvm_irq_routing_entry *e = &t->entries[t->nr];
 
 		if (!g->inputs[n].on)
 			continue;
@@ -120,9 +118,9 @@ static void routes_update(struct kvm_guest *g)
 		e->u.msi.address_lo = (u32)g->inputs[n].address;
 		e->u.msi.address_hi = (u32)(g->inputs[n].address >> 32);
 		e->u.msi.data = g->inputs[n].data;
-		t.head.nr++;
+		t->nr++;
 	}
-	r = kvm_ioctl(g->fd, KVM_SET_GSI_ROUTING, &t.head);
+	r = kvm_ioctl(g->fd, KVM_SET_GSI_ROUTING, t);
 	if (r)
 		platform_log(LOG_ERROR, "KVM refuses the routes of the I/O APIC: %s",
 			     strerror(-r));

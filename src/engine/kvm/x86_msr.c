@@ -71,28 +71,29 @@ int kvm_x86_filter_msrs(struct kvm_guest *g)
 	return kvm_ioctl(g->fd, KVM_X86_SET_MSR_FILTER, &filter);
 }
 
-struct one_msr {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entry;
-};
-
 /* KVM_GET_MSRS and KVM_SET_MSRS return how many they did. */
+static int one_msr(int fd, unsigned long request, u32 index, u64 *value)
+{
+	u64 room[(sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)) / 8] = { 0 };
+	struct kvm_msrs *m = (struct kvm_msrs *)(void *)room;
+	int r;
+
+	m->nmsrs = 1;
+	m->entries[0] = (struct kvm_msr_entry){ .index = index, .data = *value };
+	r = kvm_ioctl(fd, request, m);
+	*value = m->entries[0].data;
+	return r == 1 ? 0 : r < 0 ? r : -EINVAL;
+}
+
 int kvm_x86_get_msr(int fd, u32 index, u64 *value)
 {
-	struct one_msr m = { .head.nmsrs = 1, .entry.index = index };
-	int r = kvm_ioctl(fd, KVM_GET_MSRS, &m);
-
-	*value = m.entry.data;
-	return r == 1 ? 0 : r < 0 ? r : -EINVAL;
+	*value = 0;
+	return one_msr(fd, KVM_GET_MSRS, index, value);
 }
 
 int kvm_x86_set_msr(int fd, u32 index, u64 value)
 {
-	struct one_msr m = { .head.nmsrs = 1,
-			     .entry = { .index = index, .data = value } };
-	int r = kvm_ioctl(fd, KVM_SET_MSRS, &m);
-
-	return r == 1 ? 0 : r < 0 ? r : -EINVAL;
+	return one_msr(fd, KVM_SET_MSRS, index, &value);
 }
 
 /* Four banks and MCG_CTL, as the model has them. */

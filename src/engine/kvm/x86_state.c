@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The common state layout from and to KVM's: api.rst 4.11 (registers), 4.13
- * (system registers), 4.26 (FPU), 4.31 (events), 4.33 (debug), 4.39 (XCRs).
+ * (system registers), 4.42 (XSAVE), 4.31 (events), 4.33 (debug), 4.39 (XCRs).
  */
 #include "x86.h"
 
@@ -47,16 +47,25 @@ static const struct msr_run msr_runs[] = {
 #define MSR_MTRR_BASE0 0x200
 #define MTRRS 8
 
+#define MSR_MAX 96
+
 struct msr_list {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entries[96];
-	u32 offsets[96];
+	u32 offsets[MSR_MAX];
+	/* struct kvm_msrs and its entries */
+	u64 room[(sizeof(struct kvm_msrs) + MSR_MAX * sizeof(struct kvm_msr_entry)) / 8];
 };
+
+static struct kvm_msrs *list_msrs(struct msr_list *l)
+{
+	return (struct kvm_msrs *)(void *)l->room;
+}
 
 static void list_add(struct msr_list *l, u32 index, u32 offset)
 {
-	l->entries[l->head.nmsrs].index = index;
-	l->offsets[l->head.nmsrs++] = offset;
+	struct kvm_msrs *m = list_msrs(l);
+
+	m->entries[m->nmsrs].index = index;
+	l->offsets[m->nmsrs++] = offset;
 }
 
 static void list_fill(struct msr_list *l)
@@ -82,31 +91,34 @@ static void list_fill(struct msr_list *l)
  */
 static int list_move(struct msr_list *l, int fd, unsigned long request)
 {
+	struct kvm_msrs *m = list_msrs(l);
+
 	for (;;) {
-		int r = kvm_ioctl(fd, request, l);
+		int r = kvm_ioctl(fd, request, m);
 		u32 done = r < 0 ? 0 : (u32)r;
 
-		if (r < 0 || done >= l->head.nmsrs)
+		if (r < 0 || done >= m->nmsrs)
 			return r < 0 ? r : 0;
-		if (request == KVM_SET_MSRS && l->entries[done].data)
+		if (request == KVM_SET_MSRS && m->entries[done].data)
 			return -EINVAL;
-		l->head.nmsrs--;
-		memmove(&l->entries[done], &l->entries[done + 1],
-			(l->head.nmsrs - done) * sizeof l->entries[0]);
+		m->nmsrs--;
+		memmove(&m->entries[done], &m->entries[done + 1],
+			(m->nmsrs - done) * sizeof m->entries[0]);
 		memmove(&l->offsets[done], &l->offsets[done + 1],
-			(l->head.nmsrs - done) * sizeof l->offsets[0]);
+			(m->nmsrs - done) * sizeof l->offsets[0]);
 	}
 }
 
 static int get_msrs(const struct kvm_cpu *c, struct x86_state *st)
 {
 	struct msr_list l;
+	struct kvm_msrs *m = list_msrs(&l);
 	int r;
 
 	list_fill(&l);
 	r = list_move(&l, c->fd, KVM_GET_MSRS);
-	for (u32 i = 0; i < l.head.nmsrs && !r; i++)
-		memcpy((u8 *)st + l.offsets[i], &l.entries[i].data, 8);
+	for (u32 i = 0; i < m->nmsrs && !r; i++)
+		memcpy((u8 *)st + l.offsets[i], &m->entries[i].data, 8);
 	st->msr.feature_control = c->feature_control;
 	/* KVM on AMD has it only with LBR virtualisation, and logs every access */
 	(void)kvm_x86_get_msr(c->fd, MSR_DEBUGCTL, &st->msr.debugctl);
@@ -116,6 +128,7 @@ static int get_msrs(const struct kvm_cpu *c, struct x86_state *st)
 static int set_msrs(struct kvm_cpu *c, const struct x86_state *st)
 {
 	struct msr_list l;
+	struct kvm_msrs *m = list_msrs(&l);
 	u64 debugctl = 0;
 
 	(void)kvm_x86_get_msr(c->fd, MSR_DEBUGCTL, &debugctl);
@@ -123,11 +136,11 @@ static int set_msrs(struct kvm_cpu *c, const struct x86_state *st)
 	    kvm_x86_set_msr(c->fd, MSR_DEBUGCTL, st->msr.debugctl))
 		return -EINVAL;
 	list_fill(&l);
-	for (u32 i = 0; i < l.head.nmsrs; i++) {
+	for (u32 i = 0; i < m->nmsrs; i++) {
 		u64 value;
 
 		memcpy(&value, (const u8 *)st + l.offsets[i], 8);
-		l.entries[i].data = value;
+		m->entries[i].data = value;
 	}
 	c->feature_control = st->msr.feature_control;
 	return list_move(&l, c->fd, KVM_SET_MSRS);
@@ -237,45 +250,38 @@ static int get_sregs(const struct kvm_cpu *c, struct x86_state *st)
 
 /* --- FPU, XCR0, debug registers ------------------------------------------------------ */
 
+/* The header of an XSAVE area, after its 512 bytes in FXSAVE's format: which
+ * components are in it. SDM vol. 1 13.4. KVM_SET_FPU would lose MXCSR. */
+#define XSTATE_BV_AT 128 /* in words of 32 bits */
+
 static int set_fpu(const struct kvm_cpu *c, const struct x86_state *st)
 {
-	const struct x86_fxsave *f = &st->fx;
-	struct kvm_fpu k = { .fcw = f->fcw, .fsw = f->fsw, .ftwx = f->ftw,
-			     .last_opcode = f->fop, .last_ip = f->fip,
-			     .last_dp = f->fdp, .mxcsr = f->mxcsr };
+	struct kvm_xsave k = { .region = { [XSTATE_BV_AT] = XCR0_X87 | XCR0_SSE } };
 	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = st->xcr0 } } };
 	int r;
 
-	memcpy(k.fpr, f->st, sizeof f->st);
-	memcpy(k.xmm, f->xmm, sizeof f->xmm);
-	r = kvm_ioctl(c->fd, KVM_SET_FPU, &k);
+	memcpy(k.region, &st->fx, sizeof st->fx);
+	r = kvm_ioctl(c->fd, KVM_SET_XSAVE, &k);
 	return r ? r : kvm_ioctl(c->fd, KVM_SET_XCRS, &x);
 }
 
 static int get_fpu(const struct kvm_cpu *c, struct x86_state *st)
 {
-	struct x86_fxsave *f = &st->fx;
-	struct kvm_fpu k;
+	struct kvm_xsave k;
 	struct kvm_xcrs x;
-	int r = kvm_ioctl(c->fd, KVM_GET_FPU, &k);
+	int r = kvm_ioctl(c->fd, KVM_GET_XSAVE, &k);
 
 	if (!r)
 		r = kvm_ioctl(c->fd, KVM_GET_XCRS, &x);
 	if (r)
 		return r;
-	f->fcw = k.fcw;
-	f->fsw = k.fsw;
-	f->ftw = k.ftwx;
-	f->fop = k.last_opcode;
-	f->fip = k.last_ip;
-	f->fdp = k.last_dp;
-	f->mxcsr = k.mxcsr;
-	f->mxcsr_mask = 0xffff;
-	memcpy(f->st, k.fpr, sizeof f->st);
-	memcpy(f->xmm, k.xmm, sizeof f->xmm);
+	memcpy(&st->fx, k.region, sizeof st->fx);
+	memset(st->fx.pad1, 0, sizeof st->fx.pad1);
 	st->xcr0 = x.nr_xcrs ? x.xcrs[0].value : XCR0_X87;
 	return 0;
 }
+
+_Static_assert(sizeof(struct x86_fxsave) == XSTATE_BV_AT * 4, "FXSAVE's area");
 
 static int set_debug(const struct kvm_cpu *c, const struct x86_state *st)
 {
