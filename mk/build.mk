@@ -22,7 +22,7 @@ BASE_CFLAGS := -std=gnu11 -g -Iinclude -Isrc/arch/x86/include -fno-strict-aliasi
 	-fno-common -fPIE -fstack-protector-strong $(WARN)
 FREE_CFLAGS := -ffreestanding
 # The program's own dependencies, asked for only when a host file is compiled.
-HOST_PKGS := libcyaml
+HOST_PKGS := libcyaml libseccomp
 HOST_CFLAGS = -D_GNU_SOURCE -pthread $(shell pkg-config --cflags $(HOST_PKGS) 2>/dev/null)
 HOST_LIBS = -pthread $(shell pkg-config --libs $(HOST_PKGS) 2>/dev/null)
 

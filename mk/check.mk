@@ -6,7 +6,9 @@ CHECK_FUZZ_SECONDS ?= 5
 # Tests of the hosted program's own files link those objects.
 VMFILE_OBJ = $(foreach f,vmfile vmfile_scan config args,build/obj/$(1)/src/host/$(f).c.o)
 build/unit/test_vmfile: $(call VMFILE_OBJ,asan)
-build/unit/test_console: $(foreach f,console outq terminal log,build/obj/asan/src/host/$(f).c.o)
+SANDBOX_OBJ := $(patsubst %,build/obj/asan/%.o,$(wildcard src/host/sandbox*.c))
+build/unit/test_console: $(foreach f,console outq terminal log,build/obj/asan/src/host/$(f).c.o) $(SANDBOX_OBJ)
+build/unit/test_sandbox: $(foreach f,terminal log,build/obj/asan/src/host/$(f).c.o) $(SANDBOX_OBJ)
 build/fuzz/fuzz_vmfile: $(call VMFILE_OBJ,fuzz)
 
 .PHONY: check check-stages boots

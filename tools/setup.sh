@@ -9,7 +9,7 @@ set -eu
 
 group_packages() {
 	case $1 in
-	build) echo gcc libc6-dev binutils make pkg-config libcyaml-dev libyaml-dev ;;
+	build) echo gcc libc6-dev binutils make pkg-config libcyaml-dev libyaml-dev libseccomp-dev ;;
 	guest) echo busybox-static cpio gzip tar apt ;;
 	test) echo e2fsprogs clang libclang-rt-dev libcmocka-dev libzydis-dev \
 		python3 python3-pytest python3-pexpect ;;

@@ -23,6 +23,7 @@ const char args_usage[] =
 	"  --hvc                      a virtio console for that instead: Linux's hvc0\n"
 	"  --timeout SECONDS          end the machine after that long, status 124\n"
 	"  --stats[=json]             what the machine did, on stderr at the end\n"
+	"  --no-sandbox               keep privileges, files and system calls: to debug\n"
 	"  --testdev                  add QEMU's test device, for test kernels\n";
 
 /* Options that are settings; the rest is --stats. */
@@ -76,6 +77,10 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 
 	if (n == 5 && memcmp(name, "stats", n) == 0)
 		return parse_stats(args, value, err);
+	if (n == 10 && memcmp(name, "no-sandbox", n) == 0 && !value) {
+		args->values[KEY_SANDBOX] = "false";
+		return 0;
+	}
 	if (key < 0)
 		return error_set(err, -EINVAL,
 				 "--%.*s: no such option; see `trivet help`", (int)n,

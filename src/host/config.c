@@ -21,6 +21,7 @@ static const char *const key_names[CONFIG_KEYS] = {
 	[KEY_INITRD] = "initrd",   [KEY_APPEND] = "append",
 	[KEY_CONSOLE] = "console", [KEY_TIMEOUT] = "timeout",
 	[KEY_HVC] = "hvc",	   [KEY_TESTDEV] = "testdev", [KEY_DISKS] = "disks",
+	[KEY_SANDBOX] = "sandbox",
 };
 
 const char *config_key_name(enum config_key key)
@@ -45,7 +46,7 @@ static char **text_slot(struct vm_config *cfg, enum config_key key)
 
 int config_init(struct vm_config *cfg)
 {
-	*cfg = (struct vm_config){ .cpus = 1, .memory = MIB(512) };
+	*cfg = (struct vm_config){ .cpus = 1, .memory = MIB(512), .sandbox = true };
 	cfg->name = strdup("vm");
 	cfg->engine = strdup("auto");
 	cfg->cpu = strdup("baseline");
@@ -202,6 +203,9 @@ int config_set_number(struct vm_config *cfg, enum config_key key, u64 value,
 	case KEY_TESTDEV:
 		cfg->testdev = value != 0;
 		break;
+	case KEY_SANDBOX:
+		cfg->sandbox = value != 0;
+		break;
 	default:
 		return complain(from, key, -EINVAL, err, "expected text");
 	}
@@ -314,6 +318,7 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 		break;
 	case KEY_HVC:
 	case KEY_TESTDEV:
+	case KEY_SANDBOX:
 		value = !strcmp(text, "true");
 		ok = value || !strcmp(text, "false");
 		expected = "true or false";

@@ -22,6 +22,7 @@ enum config_key {
 	KEY_TIMEOUT,
 	KEY_HVC,
 	KEY_TESTDEV,
+	KEY_SANDBOX,
 	KEY_DISKS, /* --disk on the command line, which adds one */
 	CONFIG_KEYS
 };
@@ -52,6 +53,7 @@ struct vm_config {
 	u64 timeout_ms; /* 0: none */
 	bool hvc; /* the console is virtio's */
 	bool testdev;
+	bool sandbox; /* by default */
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;
 	struct config_source source[CONFIG_KEYS];

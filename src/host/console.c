@@ -20,6 +20,7 @@ struct console {
 	struct vm *vm;
 	int wake_fd;
 	int out_fd; /* -1: none */
+	const char *out_name;
 	bool own_out;
 	struct outq *outq;
 
@@ -111,21 +112,13 @@ int console_open(const char *what, int wake_fd, struct console **out,
 	c->chardev.ops = &console_ops;
 	c->wake_fd = wake_fd;
 	r = choose_files(c, what, err);
-	if (r)
-		goto fail;
-	r = c->out_fd < 0 ? 0 : outq_open(c->out_fd, c->own_out ? what : "stdout", &c->outq);
 	if (r) {
-		error_set(err, r, "console: %s", strerror(-r));
-		goto fail_out;
+		free(c);
+		return r;
 	}
+	c->out_name = c->own_out ? what : "stdout";
 	*out = c;
 	return 0;
-fail_out:
-	if (c->own_out)
-		close(c->out_fd);
-fail:
-	free(c);
-	return r;
 }
 
 struct chardev *console_chardev(struct console *c)
@@ -133,9 +126,14 @@ struct chardev *console_chardev(struct console *c)
 	return &c->chardev;
 }
 
-void console_attach(struct console *c, struct vm *vm)
+int console_attach(struct console *c, struct vm *vm, struct error *err)
 {
+	int r = c->out_fd < 0 ? 0 : outq_open(c->out_fd, c->out_name, &c->outq);
+
+	if (r)
+		return error_set(err, r, "console: %s", strerror(-r));
 	c->vm = vm;
+	return 0;
 }
 
 void console_enter(struct console *c)

@@ -28,8 +28,11 @@ int console_open(const char *what, int wake_fd, struct console **out,
 		 struct error *err);
 /* The backend to give the machine. */
 struct chardev *console_chardev(struct console *c);
-/* The VM whose vCPUs shall pause when output comes too fast. */
-void console_attach(struct console *c, struct vm *vm);
+/*
+ * Starts the thread that writes. vm: whose vCPUs shall pause when output comes
+ * too fast. -ENOMEM, -EAGAIN with err.
+ */
+int console_attach(struct console *c, struct vm *vm, struct error *err);
 
 /*
  * Raw mode on or off, when the console is an interactive terminal and this

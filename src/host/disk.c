@@ -6,6 +6,7 @@
 #include "disk.h"
 #include "disk_io.h"
 #include "log.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@
 struct disk {
 	struct blockdev blockdev;
 	const char *path;
-	struct vm *vm;
+	struct vm *vm; /* NULL until attached: no thread */
+	unsigned index;
 	int fd;
 	u64 errors; /* the thread's own */
 
@@ -95,6 +97,7 @@ static void *disk_thread(void *arg)
 	struct disk *d = arg;
 	struct block_request *r;
 
+	sandbox_thread(SANDBOX_DISK, "disk %u", d->index);
 	while ((r = take(d)) != NULL) {
 		int result = disk_io(d->fd, r);
 
@@ -170,18 +173,6 @@ static int open_image(const char *path, bool read_only, u64 *size,
 	return fd;
 }
 
-static int start_thread(struct disk *d, unsigned index)
-{
-	char name[16];
-	int r = -pthread_create(&d->thread, NULL, disk_thread, d);
-
-	if (r)
-		return r;
-	snprintf(name, sizeof name, "disk %u", index);
-	pthread_setname_np(d->thread, name);
-	return 0;
-}
-
 int disk_open(const char *path, bool read_only, unsigned index, struct disk **out,
 	      struct error *err)
 {
@@ -193,9 +184,11 @@ int disk_open(const char *path, bool read_only, unsigned index, struct disk **ou
 	d->fd = open_image(path, read_only, &d->blockdev.size, err);
 	if (d->fd < 0) {
 		r = d->fd;
-		goto fail;
+		free(d);
+		return r;
 	}
 	d->path = path;
+	d->index = index;
 	d->blockdev.ops = &disk_ops;
 	d->blockdev.read_only = read_only;
 	d->blockdev.discard = !read_only;
@@ -204,18 +197,8 @@ int disk_open(const char *path, bool read_only, unsigned index, struct disk **ou
 	pthread_mutex_init(&d->mutex, NULL);
 	pthread_cond_init(&d->work, NULL);
 	pthread_cond_init(&d->idle, NULL);
-	r = start_thread(d, index);
-	if (r) {
-		error_set(err, r, "disk: %s: no thread: %s", path, strerror(-r));
-		goto fail_fd;
-	}
 	*out = d;
 	return 0;
-fail_fd:
-	close(d->fd);
-fail:
-	free(d);
-	return r;
 }
 
 struct blockdev *disk_blockdev(struct disk *d)
@@ -223,9 +206,16 @@ struct blockdev *disk_blockdev(struct disk *d)
 	return &d->blockdev;
 }
 
-void disk_attach(struct disk *d, struct vm *vm)
+int disk_attach(struct disk *d, struct vm *vm, struct error *err)
 {
+	int r;
+
 	d->vm = vm;
+	r = -pthread_create(&d->thread, NULL, disk_thread, d);
+	if (!r)
+		return 0;
+	d->vm = NULL;
+	return error_set(err, r, "disk: %s: no thread: %s", d->path, strerror(-r));
 }
 
 void disk_drain(struct disk *d)
@@ -236,15 +226,21 @@ void disk_drain(struct disk *d)
 	pthread_mutex_unlock(&d->mutex);
 }
 
-void disk_close(struct disk *d)
+static void end_thread(struct disk *d)
 {
-	if (!d)
-		return;
 	pthread_mutex_lock(&d->mutex);
 	d->ending = true;
 	pthread_cond_signal(&d->work);
 	pthread_mutex_unlock(&d->mutex);
 	pthread_join(d->thread, NULL);
+}
+
+void disk_close(struct disk *d)
+{
+	if (!d)
+		return;
+	if (d->vm)
+		end_thread(d);
 	if (d->errors > 1)
 		log_line("disk: %s: %llu requests failed", d->path,
 			 (unsigned long long)d->errors);

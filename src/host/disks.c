@@ -35,10 +35,13 @@ int disks_check(const struct vm_config *cfg, struct error *err)
 	return r;
 }
 
-void disks_attach(struct disks *all, struct vm *vm)
+int disks_attach(struct disks *all, struct vm *vm, struct error *err)
 {
-	for (unsigned i = 0; i < all->count; i++)
-		disk_attach(all->disk[i], vm);
+	int r = 0;
+
+	for (unsigned i = 0; i < all->count && !r; i++)
+		r = disk_attach(all->disk[i], vm, err);
+	return r;
 }
 
 void disks_drain(struct disks *all)

@@ -18,7 +18,8 @@ int disks_open(struct disks *all, const struct vm_config *cfg,
 	       struct machine_config *m, struct error *err);
 /* Would disks_open succeed? */
 int disks_check(const struct vm_config *cfg, struct error *err);
-void disks_attach(struct disks *all, struct vm *vm);
+/* As disk_attach; what was started before an error ends with disks_close. */
+int disks_attach(struct disks *all, struct vm *vm, struct error *err);
 /* As disk_drain; as disk_close, of a machine that is gone. */
 void disks_drain(struct disks *all);
 void disks_close(struct disks *all);

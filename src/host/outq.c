@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The output queue: a ring and the thread that drains it. */
 #include "outq.h"
+#include "sandbox.h"
 #include "log.h"
 
 #include <errno.h>
@@ -113,6 +114,7 @@ static void *writer(void *arg)
 	struct outq *q = arg;
 	bool abandoned;
 
+	sandbox_thread(SANDBOX_CONSOLE, "console");
 	pthread_mutex_lock(&q->lock);
 	for (;;) {
 

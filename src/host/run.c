@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "engines.h"
 #include "log.h"
+#include "sandbox.h"
 #include "stats.h"
 
 #include <stdlib.h>
@@ -57,13 +58,9 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 		return r;
 	h->vm.host_data = h;
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
-	if (r) {
+	if (r)
 		vm_fini(&h->vm);
-		return r;
-	}
-	console_attach(h->console, &h->vm);
-	disks_attach(&h->disks, &h->vm);
-	return 0;
+	return r;
 }
 
 static void destroy_machine(struct host *h)
@@ -73,15 +70,31 @@ static void destroy_machine(struct host *h)
 	vm_fini(&h->vm);
 }
 
+/* Every file is open: the doors are closed, then the backends' threads start. */
+static int start_backends(struct host *h, struct error *err)
+{
+	const struct sandbox_needs needs = { .network = false };
+	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
+
+	if (!r)
+		r = console_attach(h->console, &h->vm, err);
+	if (!r)
+		r = disks_attach(&h->disks, &h->vm, err);
+	return r;
+}
+
 /* Runs until something other than a reset ends the VM. 0, or -errno. */
 static int live(struct host *h, struct error *err)
 {
-	for (;;) {
+	for (bool first = true;; first = false) {
 		int r = vcpus_start(&h->vcpus, &h->vm, h->console,
 				    h->events.wake_fd, err);
 
 		if (r)
 			return r;
+		/* not before: threads inherit it, and each call pays for each filter */
+		if (first)
+			sandbox_thread(SANDBOX_MAIN, NULL);
 		events_loop(h);
 		vcpus_join(&h->vcpus);
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
@@ -171,8 +184,10 @@ static int run_host(struct host *h, struct error *err)
 		goto out_console;
 	if (build_machine(h, engine, err))
 		goto out_disks;
-	err->msg[0] = 0;
-	status = run_built(h, err);
+	if (start_backends(h, err) == 0) {
+		err->msg[0] = 0;
+		status = run_built(h, err);
+	}
 	destroy_machine(h);
 out_disks:
 	disks_close(&h->disks);

@@ -2,6 +2,7 @@
 /* Statistics from struct vcpu_stats. */
 #include "stats.h"
 #include "log.h"
+#include "sandbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,8 @@ static double seconds(u64 ns)
 
 static void print_text(FILE *f, const struct vm *vm, u64 elapsed_ns)
 {
-	fprintf(f, "%s: engine %s, %.3f s, %.3f s of CPU time\n", vm->name,
-		vm->engine->name, seconds(elapsed_ns), cpu_seconds());
+	fprintf(f, "%s: engine %s, %.3f s, %.3f s of CPU time, sandbox %s\n", vm->name,
+		vm->engine->name, seconds(elapsed_ns), cpu_seconds(), sandbox_state());
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		const struct vcpu_stats *s = &vm->vcpus[i]->stats;
 		u64 count = peek(&s->guest_instructions);
@@ -58,8 +59,8 @@ static void print_text(FILE *f, const struct vm *vm, u64 elapsed_ns)
 static void print_json(FILE *f, const struct vm *vm, u64 elapsed_ns)
 {
 	fprintf(f, "{\"name\":\"%s\",\"engine\":\"%s\",\"elapsed_s\":%.6f,"
-		"\"cpu_s\":%.6f,\"vcpus\":[", vm->name, vm->engine->name,
-		seconds(elapsed_ns), cpu_seconds());
+		"\"cpu_s\":%.6f,\"sandbox\":\"%s\",\"vcpus\":[", vm->name,
+		vm->engine->name, seconds(elapsed_ns), cpu_seconds(), sandbox_state());
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		const struct vcpu_stats *s = &vm->vcpus[i]->stats;
 

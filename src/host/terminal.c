@@ -24,7 +24,7 @@ bool terminal_usable(int fd)
 }
 
 /* tcsetattr is async-signal-safe (POSIX). */
-static void restore_current(void)
+void terminal_rescue(void)
 {
 	struct terminal *t = raw_terminal;
 
@@ -35,7 +35,7 @@ static void restore_current(void)
 /* SA_RESETHAND put the default action back: the signal now kills as it would. */
 static void fatal_handler(int signo)
 {
-	restore_current();
+	terminal_rescue();
 	raise(signo);
 }
 
@@ -45,8 +45,15 @@ static void fatal_signals_catch(void)
 				.sa_flags = (int)SA_RESETHAND | SA_NODEFER };
 
 	sigemptyset(&sa.sa_mask);
-	for (unsigned i = 0; i < ARRAY_SIZE(fatal_signals); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(fatal_signals); i++) {
+		struct sigaction old;
+
+		/* the sandbox's own handler restores the terminal as well */
+		if (fatal_signals[i] == SIGSYS && !sigaction(SIGSYS, NULL, &old) &&
+		    old.sa_handler != SIG_DFL)
+			continue;
 		sigaction(fatal_signals[i], &sa, NULL);
+	}
 }
 
 static int apply_raw(const struct terminal *t)
@@ -70,7 +77,7 @@ int terminal_raw(struct terminal *t, int fd)
 		return -errno;
 	t->fd = fd;
 	if (!raw_terminal)
-		atexit(restore_current);
+		atexit(terminal_rescue);
 	raw_terminal = t;
 	fatal_signals_catch();
 	r = apply_raw(t);

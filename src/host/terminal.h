@@ -21,6 +21,9 @@ bool terminal_usable(int fd);
 int terminal_raw(struct terminal *t, int fd);
 /* Raw again, after another program set it otherwise; only while t->raw. */
 void terminal_again(const struct terminal *t);
+/* The raw terminal, if there is one, as it was: for a signal handler or a last
+ * gasp, after which the process ends. Any thread. */
+void terminal_rescue(void);
 /* As it was. Harmless when it is not raw. */
 void terminal_restore(struct terminal *t);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vCPU threads: step, and sleep when there is nothing to do. */
 #include "vcpus.h"
+#include "sandbox.h"
 
 #include <linux/futex.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,6 +56,7 @@ static void *thread_main(void *arg)
 	struct vcpu_thread *t = arg;
 	enum vcpu_step step = VCPU_RUNNABLE;
 
+	sandbox_thread(SANDBOX_VCPU, "vcpu %u", t->v->index);
 	while (step != VCPU_STOPPED) {
 		u32 seen = __atomic_load_n(&t->wakes, __ATOMIC_SEQ_CST);
 
@@ -70,14 +71,7 @@ static void *thread_main(void *arg)
 
 static int thread_start(struct vcpu_thread *t)
 {
-	char name[16];
-	int r = pthread_create(&t->thread, NULL, thread_main, t);
-
-	if (r)
-		return -r;
-	snprintf(name, sizeof name, "vcpu %u", t->v->index);
-	pthread_setname_np(t->thread, name);
-	return 0;
+	return -pthread_create(&t->thread, NULL, thread_main, t);
 }
 
 int vcpus_start(struct vcpus *all, struct vm *vm, struct console *console,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The console's output queue and its input, against pipes and files. */
-// LIBS: build/obj/asan/src/host/console.c.o build/obj/asan/src/host/outq.c.o build/obj/asan/src/host/terminal.c.o build/obj/asan/src/host/log.c.o build/obj/asan/libtrivet.a
+// LIBS: build/obj/asan/src/host/console.c.o build/obj/asan/src/host/outq.c.o build/obj/asan/src/host/terminal.c.o build/obj/asan/src/host/log.c.o build/obj/asan/src/host/sandbox*.c.o -lseccomp build/obj/asan/libtrivet.a
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -205,7 +205,7 @@ static void input_waits_for_the_device(void **state)
 	assert_int_equal(pipe(fds), 0);
 	dup2(fds[0], STDIN_FILENO);
 	assert_int_equal(console_open("stdio", wake, &c, &err), 0);
-	console_attach(c, vm);
+	assert_int_equal(console_attach(c, vm, &err), 0);
 	console_chardev(c)->receive = device_receive;
 	console_chardev(c)->receive_ctx = &d;
 	assert_int_equal(console_input_fd(c), STDIN_FILENO);
@@ -247,7 +247,7 @@ static void input_is_bounded(void **state)
 	assert_int_equal(pipe(fds), 0);
 	dup2(fds[0], STDIN_FILENO);
 	assert_int_equal(console_open("stdio", wake, &c, &err), 0);
-	console_attach(c, vm);
+	assert_int_equal(console_attach(c, vm, &err), 0);
 	console_chardev(c)->receive = device_receive;
 	console_chardev(c)->receive_ctx = &d;
 	assert_int_equal(write(fds[1], bytes, sizeof bytes), sizeof bytes);
@@ -287,6 +287,7 @@ static void console_files(void **state)
 
 	snprintf(path, sizeof path, "%s/log", dir);
 	assert_int_equal(console_open(path, -1, &c, &err), 0);
+	assert_int_equal(console_attach(c, NULL, &err), 0);
 	assert_int_equal(console_input_fd(c), -1);
 	console_chardev(c)->ops->write(console_chardev(c), (const u8 *)"text", 4);
 	console_finish(c, 60000);
@@ -301,6 +302,7 @@ static void console_files(void **state)
 	rmdir(dir);
 
 	assert_int_equal(console_open("none", -1, &c, &err), 0);
+	assert_int_equal(console_attach(c, NULL, &err), 0);
 	console_chardev(c)->ops->write(console_chardev(c), (const u8 *)"text", 4);
 	assert_false(console_congested(c));
 	console_close(c);
