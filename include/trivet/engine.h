@@ -69,6 +69,17 @@ struct engine_ops {
 	int (*dirty_log)(struct vm *vm, const struct mem_slot *slot, bool on);
 	int (*get_dirty)(struct vm *vm, const struct mem_slot *slot, u64 *bitmap);
 
+	/*
+	 * Writes of the guest to a, of any size, need not come as exits: the engine
+	 * may note them, several as one, and hand them to vm_doorbell_ring when
+	 * doorbells_serve is called (any thread, without vm->lock). Hosted:
+	 * doorbell_fd polls readable while there are some. add and remove with vm->lock held. All may be NULL.
+	 */
+	int (*doorbell_add)(struct vm *vm, gpa_t a);
+	void (*doorbell_remove)(struct vm *vm, gpa_t a);
+	int (*doorbell_fd)(struct vm *vm);
+	void (*doorbells_serve)(struct vm *vm);
+
 	int (*vcpu_init)(struct vcpu *v, struct error *err);
 	void (*vcpu_fini)(struct vcpu *v);
 

@@ -162,6 +162,17 @@ u64 vcpu_guest_tsc(struct vcpu *v);
  * With vm->lock held. */
 void vm_flush_page(struct vm *vm, gpa_t page);
 
+/*
+ * The guest's writes to a register at a only ring: neither their value nor how
+ * many there were matters, so the engine may tell of them later. An engine that
+ * cannot makes exits of them, as ever. With vm->lock held.
+ */
+void vm_doorbell_add(struct vm *vm, gpa_t a);
+void vm_doorbell_remove(struct vm *vm, gpa_t a);
+/* For engines, with vm->lock held: the guest wrote there; the device sees a write
+ * of 0. */
+void vm_doorbell_ring(struct vm *vm, gpa_t a);
+
 /* Posts an event and makes v notice. Any thread, with or without vm->lock. */
 void vcpu_post(struct vcpu *v, enum vcpu_event event, u8 sipi_vector);
 /* Makes v leave its engine and step again. Any thread. */

@@ -125,3 +125,20 @@ void vm_flush_page(struct vm *vm, gpa_t page)
 	if (vm->engine->flush_page)
 		vm->engine->flush_page(vm, page);
 }
+
+void vm_doorbell_add(struct vm *vm, gpa_t a)
+{
+	if (vm->engine && vm->engine->doorbell_add)
+		(void)vm->engine->doorbell_add(vm, a);
+}
+
+void vm_doorbell_remove(struct vm *vm, gpa_t a)
+{
+	if (vm->engine && vm->engine->doorbell_remove)
+		vm->engine->doorbell_remove(vm, a);
+}
+
+void vm_doorbell_ring(struct vm *vm, gpa_t a)
+{
+	bus_write(&vm->mmio, NULL, a.v, 2, 0);
+}

@@ -5,6 +5,12 @@ import subprocess
 import bed
 import pytest
 
+KERNELS = bed.ROOT / 'tests/boot/kernels'
+KERNEL_FLAGS = '''-m32 -march=i686 -std=gnu11 -O1 -ffreestanding -fno-stack-protector -fno-pie
+-fcf-protection=none -fno-asynchronous-unwind-tables -mgeneral-regs-only -fno-strict-aliasing
+-fno-toplevel-reorder -nostdlib -static -no-pie -Wl,--build-id=none
+-Wl,--no-warn-rwx-segments'''.split()
+
 # What the guest tells of its machine; the same text is taken from the soft engine.
 TELL = '''
 echo "cpus $(nproc)"
@@ -26,7 +32,15 @@ dd if=/tmp/x of=/dev/vda bs=512 count=1 seek=1 conv=fsync 2>/dev/null
 sed 's/^/irq /' /proc/interrupts
 '''
 
+# test.reset: the first boot resets the machine by the reset register, the second ends.
 GUEST = f'''
+if grep -q test.reset /proc/cmdline; then
+    if head -c 5 /dev/vda | grep -q again; then
+        echo "BOOTED again"; poweroff -f
+    fi
+    echo again | dd of=/dev/vda bs=512 count=1 conv=fsync 2>/dev/null
+    reboot -f
+fi
 dmesg > /tmp/dmesg
 echo TELL BEGIN
 {TELL}
@@ -55,6 +69,9 @@ STEPS = [
     ('boot', f'cp /g/* /tmp; cd /tmp; {MAKE_DISK}\n'
              'trivet run vm.yaml --stats </dev/null; r=$?; echo "RESULT $r"\n'
              'echo "DISK $(dd if=disk.img bs=512 skip=1 count=1 2>/dev/null | head -n 1)"; exit $r'),
+    ('crash', 'trivet run --kernel /g/triple.elf </dev/null; echo "RESULT $?"'),
+    ('reset', 'cd /tmp; trivet run vm.yaml --cpus 1 --append "console=ttyS0 panic=-1 noxsave test.reset"'
+              ' </dev/null; echo "RESULT $?"'),
     ('no_module', 'rmmod kvm_amd; trivet engines\n'
                   'trivet run --engine kvm --kernel /g/vmlinuz; echo "RESULT $?"'),
     ('no_device', 'rm -f /dev/kvm; trivet engines\n'
@@ -78,7 +95,9 @@ def inner(work):
 
 @pytest.fixture(scope='session')
 def steps(inner):
-    files = {f'/g/{n}': inner / n for n in ('vmlinuz', 'initrd', 'vm.yaml')}
+    subprocess.run(['gcc', *KERNEL_FLAGS, f'-Wl,-T,{KERNELS}/kernel.ld', '-o', inner / 'triple.elf',
+                    KERNELS / 'start.S', KERNELS / 'triple.c'], check=True)
+    files = {f'/g/{n}': inner / n for n in ('vmlinuz', 'initrd', 'vm.yaml', 'triple.elf')}
     found, text = bed.run(inner, STEPS, {'/bin/test_kvm': bed.ROOT / 'build/nested/test_kvm',
                                          **files})
     missing = [name for name, _ in STEPS if name not in found]

@@ -68,3 +68,15 @@ def test_same_cpu_but_for_what_the_host_lacks(steps, soft):
     mine, other = flags(told(steps['boot'])), flags(told(soft))
     assert other - mine <= SOFT_ONLY, other - mine
     assert mine - other <= KVM_ONLY, mine - other
+
+
+def test_a_crash_is_told_with_registers(steps):
+    step = steps['crash']
+    assert 'RESULT 3' in step.text, step
+    assert 'vCPU 0: triple fault' in step.text, step
+    assert re.search(r'^rip 00000000\w{8}  rflags', step.text, re.M), step
+
+
+def test_reset_boots_again(steps):
+    step = steps['reset']
+    assert 'RESULT 0' in step.text and 'BOOTED again' in step.text, step

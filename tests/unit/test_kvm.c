@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <pthread.h>
 
 #include <arch/x86/cpuid.h>
@@ -52,6 +53,8 @@ GUEST(cpuid, "mov 0x9000, %eax\nmov 0x9004, %ecx\ncpuid\nmov %edx, %edi\n"
 GUEST(triple, "lidt 0x9000\nud2\n");
 GUEST(spin, "1: jmp 1b\n");
 GUEST(dirty, "movb $1, 0x20123\nmovb $1, 0x23000\nmov 0x24000, %al\n" END);
+GUEST(ring, "mov $0x40000000, %rbx\nmovw $5, 8(%rbx)\nmovw $6, 8(%rbx)\n"
+	    "movl $7, 8(%rbx)\n" END);
 GUEST(wait, "sti\n1: hlt\njmp 1b\n");
 /* #GP at a008h's handler, vector 30h at its own: see prepare(). */
 GUEST(gp, "mov $0xdead, %eax\n" SAY END);
@@ -437,6 +440,32 @@ static void dirty_pages_are_told(void **state)
 	bench_close(&b);
 }
 
+static void doorbells_ring_later(void **state)
+{
+	struct pollfd p = { .events = POLLIN };
+	OPEN(b, ring);
+	(void)state;
+	p.fd = engine_kvm.doorbell_fd(&b.vm);
+	vm_doorbell_add(&b.vm, gpa(GIB(1) + 8));
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(go(&b), VM_DEBUG_EXIT);
+	assert_int_equal(b.writes, 0);
+	assert_int_equal(b.vm.vcpus[0]->stats.exits[EXIT_MMIO], 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	engine_kvm.doorbells_serve(&b.vm);
+	assert_int_equal(b.writes, 1);
+	assert_int_equal(b.written[0], 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	/* without it, they are exits again */
+	vm_doorbell_remove(&b.vm, gpa(GIB(1) + 8));
+	vm_clear_stop(&b.vm);
+	prepare(&b, guest_ring, guest_ring_end);
+	assert_int_equal(go(&b), VM_DEBUG_EXIT);
+	assert_int_equal(b.writes, 4);
+	assert_int_equal(b.written[3], 7);
+	bench_close(&b);
+}
+
 static void an_8259_interrupts(void **state)
 {
 	OPEN(b, wait);
@@ -547,6 +576,7 @@ int main(void)
 		cmocka_unit_test(triple_fault_ends_the_vm),
 		cmocka_unit_test(a_kick_ends_a_loop),
 		cmocka_unit_test(dirty_pages_are_told),
+		cmocka_unit_test(doorbells_ring_later),
 		cmocka_unit_test(an_8259_interrupts),
 		cmocka_unit_test(a_message_interrupts),
 		cmocka_unit_test(state_comes_back),

@@ -75,9 +75,14 @@ static int kvm_vm_init(struct vm *vm, struct error *err)
 	if (r < 0)
 		goto fail;
 	vm->engine_data = g;
-	r = kvm_arch_vm_init(vm, err);
+	r = kvm_doorbells_init(vm);
+	if (r)
+		error_set(err, r, "no event descriptors: %s", strerror(-r));
+	else
+		r = kvm_arch_vm_init(vm, err);
 	if (!r)
 		return 0;
+	kvm_doorbells_fini(vm);
 	vm->engine_data = NULL;
 	close(g->fd);
 	close(g->dev_fd);
@@ -90,6 +95,7 @@ static void kvm_vm_fini(struct vm *vm)
 {
 	struct kvm_guest *g = vm->engine_data;
 
+	kvm_doorbells_fini(vm);
 	close(g->fd);
 	close(g->dev_fd);
 	platform_free(g, sizeof *g);
@@ -152,6 +158,10 @@ const struct engine_ops engine_kvm = {
 	.map = kvm_map,
 	.dirty_log = kvm_dirty_log,
 	.get_dirty = kvm_get_dirty,
+	.doorbell_add = kvm_doorbell_add,
+	.doorbell_remove = kvm_doorbell_remove,
+	.doorbell_fd = kvm_doorbell_fd,
+	.doorbells_serve = kvm_doorbells_serve,
 	.vcpu_init = kvm_vcpu_init,
 	.vcpu_fini = kvm_vcpu_fini,
 	.run = kvm_run_vcpu,

@@ -31,7 +31,7 @@ struct kvm_guest {
 	size_t run_size;
 	unsigned slots;
 	struct kvm_input_route inputs[KVM_LEVEL_INPUTS]; /* with vm->lock */
-	struct kvm_doorbells *doorbells; /* NULL until there is one */
+	struct kvm_doorbells *doorbells;
 	bool warned_features;
 };
 
@@ -77,8 +77,11 @@ int kvm_probe(struct engine_caps *caps);
 
 /* --- doorbell.c ------------------------------------------------------------ */
 
+int kvm_doorbells_init(struct vm *vm);
 int kvm_doorbell_add(struct vm *vm, gpa_t a);
 void kvm_doorbell_remove(struct vm *vm, gpa_t a);
+int kvm_doorbell_fd(struct vm *vm);
+void kvm_doorbells_serve(struct vm *vm);
 void kvm_doorbells_fini(struct vm *vm);
 
 /* --- the architecture's ----------------------------------------------------- */
