@@ -17,6 +17,19 @@ build/nested/test_kvm: tests/unit/test_kvm.c tests/unit/fake_platform.c build/ob
 	$(call say,TEST,$@)
 	$(Q)$(CC) $(TEST_CFLAGS) -O1 -o $@ $^ -lcmocka -pthread
 
+build/nested/bench_kvm: tests/nested/bench_kvm.c build/obj/release/kvm.a \
+		$(foreach f,platform mutex counter log,build/obj/release/src/host/$(f).c.o) \
+		build/obj/release/libtrivet.a
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)
+	$(Q)$(CC) $(TEST_CFLAGS) -Isrc/engine/kvm -O2 -o $@ $^ -pthread
+
+.PHONY: bench-nested
+bench-nested: ## what the KVM engine adds to an exit, and its start, in the nested bed
+	@tools/setup.sh build guest bench
+	@+$(SUBMAKE) build/trivet build/nested/bench_kvm guest-files
+	@/usr/bin/python3 tests/nested/bench.py
+
 .PHONY: check-nested
 check-nested: ## the KVM engine under QEMU's emulated AMD-V
 	@tools/setup.sh build guest test bench

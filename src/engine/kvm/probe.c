@@ -20,8 +20,8 @@
 #define API_WANTED 12
 
 #define PROBE_MEMORY KIB(64)
-#define PROBE_LOOPS 1000000u
-/* At native speed the loop takes a third of a millisecond. */
+#define PROBE_LOOPS 250000u
+/* At native speed the loop takes a tenth of a millisecond. */
 #define PROBE_LIMIT_NS 300000000u
 /* Slower than the host by this factor is not hardware, however busy the host is:
  * emulators that decode each instruction lose by hundreds. */
