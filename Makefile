@@ -10,8 +10,8 @@ include $(sort $(filter-out mk/build.mk,$(wildcard mk/*.mk)))
 .PHONY: all clean help
 all: build/trivet ## build the monitor
 
-clean: ## remove what was built (downloads in build/guest stay)
-	rm -rf $(filter-out build/guest build/download,$(wildcard build/*))
+clean: ## remove what was built (build/guest, build/debian and downloads stay)
+	rm -rf $(filter-out build/guest build/download build/debian,$(wildcard build/*))
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1	/p' Makefile mk/*.mk | sort | expand -t 16

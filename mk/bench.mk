@@ -13,10 +13,10 @@ $(BENCH_BIN): build/bench/guest/%: tests/bench/guest/%.c tests/bench/guest/bench
 
 .PHONY: bench bench-setup
 bench-setup:
-	@if [ -x tools/setup.sh ]; then tools/setup.sh build guest bench; fi
+	@if [ -x tools/setup.sh ]; then tools/setup.sh build guest debian bench; fi
 
 bench: ## measure against QEMU's TCG and native (BENCH="--quick")
 	@$(MAKE) --no-print-directory bench-setup
-	@$(MAKE) --no-print-directory build/trivet $(BENCH_BIN)
+	@$(MAKE) --no-print-directory build/trivet debian-base $(BENCH_BIN)
 	@test -s build/guest/vmlinuz || $(MAKE) --no-print-directory guest-files
 	@/usr/bin/python3 tests/bench/bench.py $(BENCH)

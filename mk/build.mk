@@ -24,7 +24,8 @@ FREE_CFLAGS := -ffreestanding
 # The program's own dependencies, asked for only when a host file is compiled.
 HOST_PKGS := libcyaml libseccomp
 HOST_CFLAGS = -D_GNU_SOURCE -pthread $(shell pkg-config --cflags $(HOST_PKGS) 2>/dev/null)
-HOST_LIBS = -pthread $(shell pkg-config --libs $(HOST_PKGS) 2>/dev/null)
+# libslirp without pkg-config: that would want the headers of its own dependencies.
+HOST_LIBS = -pthread -lslirp $(shell pkg-config --libs $(HOST_PKGS) 2>/dev/null)
 
 FREE_SRC := $(sort $(wildcard src/lib/*.c src/core/*.c src/arch/x86/*.c src/arch/x86/*.S \
 	src/device/*.c src/pci/*.c src/virtio/*.c src/machine/*.c src/engine/soft/*.c))

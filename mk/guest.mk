@@ -10,12 +10,12 @@ $(GUEST_PROG): build/guest/extra/%: tests/guest/%.c
 	$(Q)gcc -std=gnu11 -O2 -static -s -Wall -Wextra -Wshadow -Werror -o $@ $<
 
 build/guest/vmlinuz: tools/guest/fetch.sh
-	@if [ -s $@ -a -d build/guest/kernel/lib ]; then touch $@; else tools/guest/fetch.sh build/guest build/download; fi
+	@if [ -s $@ ] && ls build/guest/kernel/lib/modules/*/kernel/net/core/failover.ko >/dev/null 2>&1; then touch $@; else tools/guest/fetch.sh build/guest build/download; fi
 
-build/guest/initrd.gz: tools/guest/mkinitrd.sh tools/guest/init $(GUEST_EXTRA)
+build/guest/initrd.gz: tools/guest/mkinitrd.sh tools/guest/init tools/guest/udhcpc.script build/guest/vmlinuz $(GUEST_EXTRA)
 	@mkdir -p $(@D)
 	$(call say,INITRD,$@)
-	$(Q)tools/guest/mkinitrd.sh $@ build/guest/extra
+	$(Q)tools/guest/mkinitrd.sh $@ build/guest/extra build/guest/kernel
 
 .PHONY: guest guest-files run setup
 guest: ## Debian's kernel and a RAM disk, in build/guest
@@ -24,7 +24,7 @@ guest: ## Debian's kernel and a RAM disk, in build/guest
 guest-files: build/guest/vmlinuz build/guest/initrd.gz
 
 setup: ## install the Debian packages that are missing
-	@tools/setup.sh build guest test
+	@tools/setup.sh build guest debian test
 
 # A second make, so that it sees what the set-up installed. Without a terminal
 # nobody could type: the guest then says its version and powers off.

@@ -3,18 +3,22 @@
 # Installs the Debian packages that are missing. usage: tools/setup.sh GROUP...
 #   build  what compiles build/trivet
 #   guest  what makes build/guest from Debian's kernel
+#   debian what makes build/debian, a whole Debian on a disk
 #   test   what `make check` runs on top
 #   bench  what `make bench` compares with
 set -eu
 
 group_packages() {
 	case $1 in
-	build) echo gcc libc6-dev binutils make pkg-config libcyaml-dev libyaml-dev libseccomp-dev ;;
+	build) echo gcc libc6-dev binutils make pkg-config libcyaml-dev libyaml-dev libseccomp-dev \
+		liburing-dev libslirp-dev ;;
 	guest) echo busybox-static cpio gzip tar apt ;;
+	debian) echo apt mmdebstrap debian-archive-keyring gpgv uidmap fakechroot fakeroot \
+		e2fsprogs openssh-client tar ;;
 	test) echo e2fsprogs clang libclang-rt-dev libcmocka-dev libzydis-dev \
 		python3 python3-pytest python3-pexpect ;;
 	bench) echo qemu-system-x86 python3 ;;
-	*) echo "tools/setup.sh: no group '$1'; expected build, guest, test or bench" >&2
+	*) echo "tools/setup.sh: no group '$1'; expected build, guest, debian, test or bench" >&2
 	   exit 2 ;;
 	esac
 }

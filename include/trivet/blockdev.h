@@ -7,6 +7,9 @@
 
 #define BLOCK_SECTOR 512
 #define BLOCK_SERIAL_MAX 20
+/* A device has at most so many requests submitted, of so many segments each. */
+#define BLOCK_REQUESTS_MAX 32
+#define BLOCK_SEGMENTS_MAX 128
 
 struct blockdev;
 
@@ -36,6 +39,12 @@ struct block_request {
 /* Given by the program. With vm->lock held; must not block or fail. */
 struct blockdev_ops {
 	void (*submit)(struct blockdev *b, struct block_request *r);
+	/* No more will be submitted for now: those that were shall start. NULL:
+	 * they started already. */
+	void (*commit)(struct blockdev *b);
+	/* Does r here and now if that takes no waiting: then true, and done is
+	 * not called. False: nothing happened; r may be submitted. May be NULL. */
+	bool (*at_once)(struct blockdev *b, const struct block_request *r);
 };
 
 /* Embedded by the program in its own struct. */
@@ -44,6 +53,7 @@ struct blockdev {
 	u64 size; /* bytes, whole sectors, not 0 */
 	bool read_only;
 	bool discard; /* takes BLOCK_DISCARD (it may do nothing) */
+	const char *how; /* the backend in a word, for statistics; may be NULL */
 	char serial[BLOCK_SERIAL_MAX + 1];
 };
 

@@ -31,6 +31,7 @@ struct io_stats {
 struct io_group {
 	const char *kind; /* "block", "net": static storage */
 	const char *name; /* the device's; outlives it */
+	const char *detail; /* its backend, in a word; may be NULL */
 	const char *const *ops; /* count names */
 	struct io_stats *stats; /* count of them */
 	unsigned count;

@@ -8,6 +8,7 @@
 
 #include <trivet/blockdev.h>
 #include <trivet/chardev.h>
+#include <trivet/netdev.h>
 #include <trivet/vm.h>
 
 /* A file's bytes in memory; name is for messages. data may be NULL with size 0. */
@@ -24,6 +25,13 @@ struct machine_disk {
 	struct blockdev *blockdev;
 };
 
+#define MACHINE_MAX_NETS 8
+
+struct machine_net {
+	const char *name; /* for messages */
+	struct netdev *netdev;
+};
+
 struct machine_config {
 	const char *name;
 	u64 memory;    /* bytes; a multiple of 1 MiB */
@@ -37,6 +45,8 @@ struct machine_config {
 	bool testdev;
 	struct machine_disk disks[MACHINE_MAX_DISKS]; /* virtio, in this order */
 	unsigned disk_count;
+	struct machine_net nets[MACHINE_MAX_NETS]; /* virtio, in this order */
+	unsigned net_count;
 };
 
 #define MACHINE_MEMORY_MIN MIB(16)
@@ -55,7 +65,8 @@ int machine_create(struct vm *vm, const struct machine_config *config,
 		   struct machine **out, struct error *err);
 /*
  * Power-up again: RAM zeroed, devices and vCPUs reset, guest reloaded. While no
- * vCPU steps and no block backend has a request in flight, without vm->lock;
+ * vCPU steps, no block backend has a request in flight and no network backend
+ * calls its card, without vm->lock;
  * vm_clear_stop is done here.
  */
 int machine_reset(struct machine *m, struct error *err);

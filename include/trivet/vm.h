@@ -55,7 +55,11 @@ enum vm_stop {
 
 struct vcpu_stats {
 	u64 exits[EXIT_REASON_COUNT];
-	u64 exit_ticks[EXIT_REASON_COUNT]; /* platform_counter: in the monitor */
+	/* Time by platform_counter: in the monitor because of each exit, until
+	 * the engine runs again, and in the engine itself. Halted is neither. */
+	u64 exit_ticks[EXIT_REASON_COUNT];
+	u64 guest_ticks;
+	u64 guest_since; /* the engine runs since then; 0: it does not */
 	u64 injected;
 	u64 halts;
 	u64 halted_ns;
@@ -77,7 +81,8 @@ struct vcpu {
 
 	void *engine_data;
 	void *host_data; /* the program's: thread handle and so on */
-	u64 halt_since_ns;
+	u64 halt_since_ns; /* platform_clock_ns; 0: not halted */
+	enum exit_reason last_exit;
 	struct vcpu_stats stats;
 };
 

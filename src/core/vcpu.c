@@ -197,35 +197,63 @@ static void handle_hypercall(struct vcpu *v, struct exit *x)
 		x->hypercall.result = v->vm->hypercall(v, x);
 }
 
-int vcpu_handle_exit(struct vcpu *v, struct exit *x)
+/*
+ * Where the time goes. The engine runs from guest_enter to guest_leave; another
+ * thread may look meanwhile (host statistics), so the fields are written whole.
+ */
+static void guest_enter(struct vcpu *v, u64 now)
 {
-	int r = 0;
+	__atomic_store_n(&v->stats.guest_since, now, __ATOMIC_RELAXED);
+}
 
-	v->stats.exits[x->reason]++;
-	platform_mutex_lock(&v->vm->lock);
+static void guest_leave(struct vcpu *v, u64 now)
+{
+	v->stats.guest_ticks += now - v->stats.guest_since;
+	guest_enter(v, 0);
+}
+
+static int handle_locked(struct vcpu *v, struct exit *x)
+{
 	switch (x->reason) {
 	case EXIT_IO:
 		handle_io(v, x);
-		break;
+		return 0;
 	case EXIT_MMIO:
 		handle_mmio(v, x);
-		break;
+		return 0;
 	case EXIT_MSR:
 		handle_msr(v, x);
-		break;
+		return 0;
 	case EXIT_TPR:
 		handle_tpr(v, x);
-		break;
+		return 0;
 	case EXIT_HYPERCALL:
 		handle_hypercall(v, x);
-		break;
+		return 0;
 	case EXIT_EOI:
 		irq_end(v->vm, x->eoi.vector);
-		break;
+		return 0;
 	default:
-		r = -EINVAL;
+		return -EINVAL;
 	}
+}
+
+int vcpu_handle_exit(struct vcpu *v, struct exit *x)
+{
+	bool inside = v->stats.guest_since != 0; /* called by the engine */
+	u64 start = platform_counter(), end;
+	int r;
+
+	if (inside)
+		guest_leave(v, start);
+	v->stats.exits[x->reason]++;
+	platform_mutex_lock(&v->vm->lock);
+	r = handle_locked(v, x);
 	platform_mutex_unlock(&v->vm->lock);
+	end = platform_counter();
+	v->stats.exit_ticks[x->reason] += end - start;
+	if (inside)
+		guest_enter(v, end);
 	return r;
 }
 
@@ -233,11 +261,19 @@ static void vcpu_halt(struct vcpu *v)
 {
 	v->state = VCPU_HALTED;
 	v->stats.halts++;
-	v->halt_since_ns = platform_clock_ns();
+	__atomic_store_n(&v->halt_since_ns, platform_clock_ns(), __ATOMIC_RELAXED);
 }
 
-static void vcpu_dispatch(struct vcpu *v, struct exit *x)
+static void vcpu_halt_end(struct vcpu *v)
 {
+	v->stats.halted_ns += platform_clock_ns() - v->halt_since_ns;
+	__atomic_store_n(&v->halt_since_ns, 0, __ATOMIC_RELAXED);
+}
+
+/* What ended run(), at left. */
+static void vcpu_dispatch(struct vcpu *v, struct exit *x, u64 left)
+{
+	v->last_exit = x->reason;
 	switch (x->reason) {
 	case EXIT_IO:
 	case EXIT_MMIO:
@@ -261,6 +297,17 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x)
 		break;
 	}
 	v->stats.exits[x->reason]++;
+	v->stats.exit_ticks[x->reason] += platform_counter() - left;
+}
+
+static int vcpu_run(struct vcpu *v, struct exit *x)
+{
+	int r;
+
+	guest_enter(v, platform_counter());
+	r = v->vm->engine->run(v, x);
+	guest_leave(v, platform_counter());
+	return r;
 }
 
 /* Halted or waiting: is there anything to wake up for? */
@@ -271,29 +318,39 @@ static bool vcpu_stays_blocked(struct vcpu *v)
 	return !__atomic_load_n(&v->kick, __ATOMIC_SEQ_CST);
 }
 
+/* Events and interrupts, before the engine runs. */
+static int vcpu_prepare(struct vcpu *v)
+{
+	bool was_halted = v->state == VCPU_HALTED;
+	u64 start = platform_counter();
+	int r = vcpu_take_events(v);
+
+	if (!r)
+		vcpu_take_irq(v);
+	if (was_halted && v->state != VCPU_HALTED)
+		vcpu_halt_end(v);
+	v->stats.exit_ticks[v->last_exit] += platform_counter() - start;
+	return r;
+}
+
 enum vcpu_step vcpu_step(struct vcpu *v)
 {
 	struct exit x = { .reason = EXIT_NONE };
-	bool was_halted = v->state == VCPU_HALTED;
 	int r;
 
 	/* Cleared before looking: what is posted from here on kicks again. */
 	__atomic_store_n(&v->kick, 0, __ATOMIC_SEQ_CST);
 	if (vm_stop_reason(v->vm) != VM_RUNS)
 		return VCPU_STOPPED;
-	r = vcpu_take_events(v);
-	if (!r) {
-		vcpu_take_irq(v);
-		if (was_halted && v->state != VCPU_HALTED)
-			v->stats.halted_ns += platform_clock_ns() - v->halt_since_ns;
-		if (v->state != VCPU_RUNNING)
-			return vcpu_stays_blocked(v) ? VCPU_BLOCKED : VCPU_RUNNABLE;
-		r = v->vm->engine->run(v, &x);
-	}
+	r = vcpu_prepare(v);
+	if (!r && v->state != VCPU_RUNNING)
+		return vcpu_stays_blocked(v) ? VCPU_BLOCKED : VCPU_RUNNABLE;
+	if (!r)
+		r = vcpu_run(v, &x);
 	if (r)
 		vm_stop(v->vm, VM_CRASHED, 0, "vCPU %u: engine %s failed (%d)",
 			v->index, v->vm->engine->name, r);
 	else
-		vcpu_dispatch(v, &x);
+		vcpu_dispatch(v, &x, platform_counter());
 	return vm_stop_reason(v->vm) == VM_RUNS ? VCPU_RUNNABLE : VCPU_STOPPED;
 }

@@ -93,6 +93,9 @@ void vm_clear_stop(struct vm *vm)
 		struct vcpu *v = vm->vcpus[i];
 
 		v->state = vcpu_power_up(vm, i);
+		if (v->halt_since_ns)
+			v->stats.halted_ns += platform_clock_ns() - v->halt_since_ns;
+		v->halt_since_ns = 0;
 		v->events = 0;
 		v->nmis = 0;
 		v->kick = 0;

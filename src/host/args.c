@@ -18,7 +18,11 @@ const char args_usage[] =
 	"  --append S                 kernel command line; Linux wants console=ttyS0\n"
 	"  --cpus N                   virtual CPUs, 1 to 32\n"
 	"  --memory SIZE              such as 512M or 2G\n"
-	"  --disk FILE[,ro]           a disk more (virtio), raw; ro: read-only\n"
+	"  --disk FILE[,ro][,serial=TEXT][,io=uring|threads]\n"
+	"                             a disk more (virtio), raw; ro: read-only\n"
+	"  --net user|tap:IF|none     a network card more (virtio); user: 10.0.2.0/24\n"
+	"                             behind this program; also ,mac=ADDRESS\n"
+	"  -p [ADDR:]HOST:GUEST[/udp] forward a port of this host to the guest's (user)\n"
 	"  --console stdio|none|FILE  where the serial port goes\n"
 	"  --hvc                      a virtio console for that instead: Linux's hvc0\n"
 	"  --timeout SECONDS          end the machine after that long, status 124\n"
@@ -30,7 +34,7 @@ const char args_usage[] =
 static const enum config_key option_keys[] = {
 	KEY_NAME, KEY_ENGINE, KEY_KERNEL,  KEY_INITRD,  KEY_APPEND,
 	KEY_CPUS, KEY_MEMORY, KEY_CONSOLE, KEY_TIMEOUT, KEY_TESTDEV,
-	KEY_HVC,
+	KEY_HVC,  KEY_NET,    KEY_PUBLISH,
 };
 
 /* The setting that the option (without "--", n characters) names, or -1. */
@@ -64,6 +68,35 @@ static int add_disk(struct args *args, const char *value, struct error *err)
 	return 0;
 }
 
+static int add_net(struct args *args, const char *value, struct error *err)
+{
+	if (args->net_count == CONFIG_MAX_NETS)
+		return error_set(err, -EINVAL, "--net: expected at most %u",
+				 CONFIG_MAX_NETS);
+	args->nets[args->net_count++] = value;
+	return 0;
+}
+
+static int add_forward(struct args *args, const char *value, struct error *err)
+{
+	if (args->forward_count == CONFIG_MAX_FORWARDS)
+		return error_set(err, -EINVAL, "--publish: expected at most %u",
+				 CONFIG_MAX_FORWARDS);
+	args->forwards[args->forward_count++] = value;
+	return 0;
+}
+
+/* -p VALUE, or -pVALUE. */
+static int parse_publish(struct args *args, int argc, char *const argv[], int *i,
+			 struct error *err)
+{
+	const char *value = argv[*i] + 2;
+
+	if (!*value && *i + 1 == argc)
+		return error_set(err, -EINVAL, "-p: expected a value after it");
+	return add_forward(args, *value ? value : argv[++*i], err);
+}
+
 /* One option at argv[*i]; moves *i when the value is the next argument. */
 static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 			struct error *err)
@@ -94,6 +127,10 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 				 (int)n, name);
 	if (disk)
 		return add_disk(args, value, err);
+	if (key == KEY_NET)
+		return add_net(args, value, err);
+	if (key == KEY_PUBLISH)
+		return add_forward(args, value, err);
 	args->values[key] = value;
 	return 0;
 }
@@ -152,6 +189,9 @@ int args_parse(struct args *args, int argc, char *const argv[], struct error *er
 		} else if (options && strncmp(a, "--", 2) == 0 &&
 			   args->command == CMD_RUN) {
 			r = parse_option(args, argc, argv, &i, err);
+		} else if (options && strncmp(a, "-p", 2) == 0 &&
+			   args->command == CMD_RUN) {
+			r = parse_publish(args, argc, argv, &i, err);
 		} else if (options && a[0] == '-') {
 			r = error_set(err, -EINVAL,
 				      "%.60s: no such option here; see `trivet help`", a);
@@ -176,6 +216,12 @@ int args_apply(const struct args *args, struct vm_config *cfg, struct error *err
 					    (struct config_source){ 0 }, err);
 	for (unsigned i = 0; i < args->disk_count && !r; i++)
 		r = config_set_text(cfg, KEY_DISKS, args->disks[i],
+				    (struct config_source){ 0 }, err);
+	for (unsigned i = 0; i < args->net_count && !r; i++)
+		r = config_set_text(cfg, KEY_NET, args->nets[i],
+				    (struct config_source){ 0 }, err);
+	for (unsigned i = 0; i < args->forward_count && !r; i++)
+		r = config_set_text(cfg, KEY_PUBLISH, args->forwards[i],
 				    (struct config_source){ 0 }, err);
 	return r;
 }

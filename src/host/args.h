@@ -16,6 +16,10 @@ struct args {
 	const char *values[CONFIG_KEYS]; /* of --key; NULL when not given */
 	const char *disks[CONFIG_MAX_DISKS]; /* of every --disk */
 	unsigned disk_count;
+	const char *nets[CONFIG_MAX_NETS]; /* of every --net */
+	unsigned net_count;
+	const char *forwards[CONFIG_MAX_FORWARDS]; /* of every -p, --publish */
+	unsigned forward_count;
 };
 
 /* argv as main has it; the strings are not copied. -EINVAL. */

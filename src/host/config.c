@@ -21,6 +21,7 @@ static const char *const key_names[CONFIG_KEYS] = {
 	[KEY_INITRD] = "initrd",   [KEY_APPEND] = "append",
 	[KEY_CONSOLE] = "console", [KEY_TIMEOUT] = "timeout",
 	[KEY_HVC] = "hvc",	   [KEY_TESTDEV] = "testdev", [KEY_DISKS] = "disks",
+	[KEY_NET] = "net",	   [KEY_PUBLISH] = "publish",
 	[KEY_SANDBOX] = "sandbox",
 };
 
@@ -266,32 +267,76 @@ static int set_string(struct vm_config *cfg, enum config_key key, const char *te
 	return 0;
 }
 
-/* FILE, FILE,ro or FILE,rw: what is before the last comma may hold any. */
 static int add_disk(struct vm_config *cfg, const char *text,
 		    struct config_source from, struct error *err)
 {
-	const char *comma = strrchr(text, ',');
-	size_t n = comma ? (size_t)(comma - text) : strlen(text);
 	struct vm_disk *d = &cfg->disks[cfg->disk_count];
 	char what[160];
+	int r;
 
-	if (comma && strcmp(comma, ",ro") != 0 && strcmp(comma, ",rw") != 0) {
-		snprintf(what, sizeof what, "'%.40s' given after the file; expected "
-			 ",ro or ,rw", comma);
-		return complain(from, KEY_DISKS, -EINVAL, err, what);
-	}
-	if (!n)
-		return complain(from, KEY_DISKS, -EINVAL, err,
-				"expected a file name, not nothing");
 	if (cfg->disk_count == CONFIG_MAX_DISKS)
 		return complain(from, KEY_DISKS, -EINVAL, err,
 				"expected at most 16 disks");
-	d->path = strndup(text, n);
-	if (!d->path)
-		return complain(from, KEY_DISKS, -ENOMEM, err, "out of memory");
-	d->read_only = comma && strcmp(comma, ",ro") == 0;
+	r = config_parse_disk(d, text, what, sizeof what);
+	if (r)
+		return complain(from, KEY_DISKS, r, err, what);
+	for (unsigned i = 0; i < cfg->disk_count; i++)
+		if (d->serial[0] && !strcmp(d->serial, cfg->disks[i].serial)) {
+			snprintf(what, sizeof what, "serial=%s given twice; expected "
+				 "another for each disk", d->serial);
+			free(d->path);
+			return complain(from, KEY_DISKS, -EINVAL, err, what);
+		}
 	cfg->disk_count++;
 	cfg->source[KEY_DISKS] = from;
+	return 0;
+}
+
+static int complain_quoting(struct config_source from, enum config_key key,
+			    struct error *err, const char *text, const char *expected)
+{
+	char what[200];
+
+	snprintf(what, sizeof what, "'%.40s' given; %s", text, expected);
+	return complain(from, key, -EINVAL, err, what);
+}
+
+static int add_net(struct vm_config *cfg, const char *text,
+		   struct config_source from, struct error *err)
+{
+	struct net_card card;
+	const char *fault = net_card_parse(text, &card);
+
+	if (fault)
+		return complain_quoting(from, KEY_NET, err, text, fault);
+	if (card.kind == NET_NONE) {
+		cfg->net_count = cfg->forward_count = 0;
+		return 0;
+	}
+	if (cfg->net_count == CONFIG_MAX_NETS)
+		return complain(from, KEY_NET, -EINVAL, err,
+				"expected at most 8 network cards");
+	cfg->nets[cfg->net_count++] = card;
+	cfg->source[KEY_NET] = from;
+	return 0;
+}
+
+static int add_forward(struct vm_config *cfg, const char *text,
+		       struct config_source from, struct error *err)
+{
+	struct net_forward f;
+	const char *fault = net_forward_parse(text, &f);
+
+	for (unsigned i = 0; i < cfg->forward_count && !fault; i++)
+		if (net_forward_clash(&f, &cfg->forwards[i]))
+			fault = "that port of the host is forwarded already";
+	if (fault)
+		return complain_quoting(from, KEY_PUBLISH, err, text, fault);
+	if (cfg->forward_count == CONFIG_MAX_FORWARDS)
+		return complain(from, KEY_PUBLISH, -EINVAL, err,
+				"expected at most 64 port forwards");
+	cfg->forwards[cfg->forward_count++] = f;
+	cfg->source[KEY_PUBLISH] = from;
 	return 0;
 }
 
@@ -325,6 +370,10 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 		break;
 	case KEY_DISKS:
 		return add_disk(cfg, text, from, err);
+	case KEY_NET:
+		return add_net(cfg, text, from, err);
+	case KEY_PUBLISH:
+		return add_forward(cfg, text, from, err);
 	default:
 		return set_string(cfg, key, text, from, err);
 	}
@@ -334,14 +383,50 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 	return complain(from, key, -EINVAL, err, what);
 }
 
+void config_net_mac(const struct vm_config *cfg, unsigned index, u8 mac[NET_MAC_SIZE])
+{
+	if (cfg->nets[index].has_mac)
+		memcpy(mac, cfg->nets[index].mac, NET_MAC_SIZE);
+	else
+		net_mac_derive(cfg->name, index, mac);
+}
+
+/* Two cards of one address, and forwards without a network that does them. */
+static int check_nets(const struct vm_config *cfg, struct error *err)
+{
+	u8 macs[CONFIG_MAX_NETS][NET_MAC_SIZE];
+	char text[NET_TEXT_MAX];
+	bool user = false;
+
+	for (unsigned i = 0; i < cfg->net_count; i++) {
+		user |= cfg->nets[i].kind == NET_USER;
+		config_net_mac(cfg, i, macs[i]);
+		for (unsigned j = 0; j < i; j++) {
+			if (memcmp(macs[i], macs[j], NET_MAC_SIZE) != 0)
+				continue;
+			net_mac_print(macs[i], text);
+			return config_complain(cfg, KEY_NET, -EINVAL, err,
+					       "two cards have the address %s; expected "
+					       "one of its own for each", text);
+		}
+	}
+	if (cfg->forward_count && !user)
+		return config_complain(cfg, KEY_PUBLISH, -EINVAL, err,
+				       "no user network to forward ports of; expected "
+				       "a card `user` (--net user)");
+	return 0;
+}
+
 int config_check(const struct vm_config *cfg, struct error *err)
 {
 	if (!cfg->kernel)
 		return error_set(err, -EINVAL, "no kernel: give --kernel FILE, or "
 				 "a VM file with the key kernel");
-	return 0;
+	return check_nets(cfg, err);
 }
 
 _Static_assert(CONFIG_MAX_DISKS == MACHINE_MAX_DISKS && CONFIG_MAX_DISKS == 16,
 	       "as many as a machine takes; the text says 16");
+_Static_assert(CONFIG_MAX_NETS == MACHINE_MAX_NETS && CONFIG_MAX_NETS == 8,
+	       "as many as a machine takes; the text says 8");
 _Static_assert(VM_MAX_VCPUS == 32, "the text for cpus says 32");

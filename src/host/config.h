@@ -6,8 +6,11 @@
 #ifndef HOST_CONFIG_H
 #define HOST_CONFIG_H
 
+#include <trivet/blockdev.h>
 #include <trivet/error.h>
 #include <trivet/types.h>
+
+#include "net_spec.h"
 
 enum config_key {
 	KEY_NAME,
@@ -24,6 +27,8 @@ enum config_key {
 	KEY_TESTDEV,
 	KEY_SANDBOX,
 	KEY_DISKS, /* --disk on the command line, which adds one */
+	KEY_NET,     /* each --net adds one */
+	KEY_PUBLISH, /* each -p adds one */
 	CONFIG_KEYS
 };
 
@@ -34,10 +39,16 @@ struct config_source {
 };
 
 #define CONFIG_MAX_DISKS 16
+#define CONFIG_MAX_NETS 8
+#define CONFIG_MAX_FORWARDS 64
+
+enum disk_way { DISK_AUTO, DISK_URING, DISK_THREADS };
 
 struct vm_disk {
 	char *path;
 	bool read_only;
+	enum disk_way way; /* how requests reach the kernel */
+	char serial[BLOCK_SERIAL_MAX + 1]; /* "": one is made up */
 };
 
 struct vm_config {
@@ -56,6 +67,10 @@ struct vm_config {
 	bool sandbox; /* by default */
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;
+	struct net_card nets[CONFIG_MAX_NETS]; /* none is NET_NONE */
+	unsigned net_count;
+	struct net_forward forwards[CONFIG_MAX_FORWARDS];
+	unsigned forward_count;
 	struct config_source source[CONFIG_KEYS];
 };
 
@@ -68,8 +83,10 @@ const char *config_key_name(enum config_key key);
 
 /*
  * Sets one value, checked; err has one line that names the place and what was
- * expected. Text is parsed as its key needs. A disk, "FILE" or "FILE,ro", is
- * added to those that are there. -EINVAL, -ENOMEM.
+ * expected. Text is parsed as its key needs. A disk, "FILE" with options
+ * such as ",ro" after it (config_disk.c), is added to those that are there, and so
+ * are a network card and a port forward; the card "none" takes those away that
+ * are there. -EINVAL, -ENOMEM.
  */
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
 		    struct config_source from, struct error *err);
@@ -81,6 +98,12 @@ int config_complain(const struct vm_config *cfg, enum config_key key, int code,
 	__attribute__((format(printf, 5, 6)));
 /* What only shows once all is known: a kernel is there ... */
 int config_check(const struct vm_config *cfg, struct error *err);
+
+/* config_disk.c: a complaint's text in what, or 0 and *d filled in, -ENOMEM. */
+int config_parse_disk(struct vm_disk *d, const char *text, char *what, size_t size);
+/* The address of card number index: the one given, or one made of the name. */
+void config_net_mac(const struct vm_config *cfg, unsigned index,
+		    u8 mac[NET_MAC_SIZE]);
 
 /* "512M", "1G", "65536K": bytes. False when malformed or too big for 64 bits. */
 bool size_parse(const char *text, u64 *bytes);

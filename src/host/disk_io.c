@@ -5,26 +5,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <trivet/error.h>
 #include <unistd.h>
 
-#define VECTORS 64
+#define VECTORS BLOCK_SEGMENTS_MAX
 #define ZEROES 65536
 
-/* Where a transfer stands: the segment, and how far in it. */
-struct cursor {
-	const struct block_request *r;
-	unsigned segment;
-	u32 within;
-};
-
-static int fill_vectors(const struct cursor *c, struct iovec *v)
+int disk_vectors(const struct disk_cursor *c, struct iovec *v, int max)
 {
 	u32 within = c->within;
 	int n = 0;
 
-	for (unsigned i = c->segment; i < c->r->count && n < VECTORS; i++) {
+	for (unsigned i = c->segment; i < c->r->count && n < max; i++) {
 		const struct mem_segment *s = &c->r->segments[i];
 
 		v[n++] = (struct iovec){ s->host + within, s->len - within };
@@ -33,7 +29,7 @@ static int fill_vectors(const struct cursor *c, struct iovec *v)
 	return n;
 }
 
-static void cursor_advance(struct cursor *c, u64 n)
+void disk_advance(struct disk_cursor *c, u64 n)
 {
 	while (n) {
 		u32 room = c->r->segments[c->segment].len - c->within;
@@ -48,14 +44,25 @@ static void cursor_advance(struct cursor *c, u64 n)
 	}
 }
 
+int disk_check_length(const struct disk_file *f)
+{
+	struct stat st;
+
+	if (f->block)
+		return 0;
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	return (u64)st.st_size < f->size ? -EIO : 0;
+}
+
 static int transfer(int fd, const struct block_request *r)
 {
-	struct cursor c = { .r = r };
+	struct disk_cursor c = { .r = r };
 	u64 done = 0;
 
 	while (done < r->length) {
 		struct iovec v[VECTORS];
-		int count = fill_vectors(&c, v);
+		int count = disk_vectors(&c, v, VECTORS);
 		off_t at = (off_t)(r->offset + done);
 		ssize_t n = r->op == BLOCK_READ ? preadv(fd, v, count, at) :
 						  pwritev(fd, v, count, at);
@@ -67,9 +74,20 @@ static int transfer(int fd, const struct block_request *r)
 		if (n == 0)
 			return -EIO; /* the file became shorter */
 		done += (u64)n;
-		cursor_advance(&c, (u64)n);
+		disk_advance(&c, (u64)n);
 	}
 	return 0;
+}
+
+bool disk_io_at_once(const struct disk_file *f, const struct block_request *r)
+{
+	struct disk_cursor c = { .r = r };
+	struct iovec v[VECTORS];
+
+	if (r->op != BLOCK_READ || r->count > VECTORS)
+		return false;
+	return preadv2(f->fd, v, disk_vectors(&c, v, VECTORS), (off_t)r->offset,
+		       RWF_NOWAIT) == (ssize_t)r->length;
 }
 
 static int allocate(int fd, int mode, const struct block_request *r)
@@ -78,6 +96,16 @@ static int allocate(int fd, int mode, const struct block_request *r)
 			 (off_t)r->length) < 0)
 		if (errno != EINTR)
 			return -errno;
+	return 0;
+}
+
+static int block_ioctl(int fd, unsigned long what, const struct block_request *r)
+{
+	u64 range[2] = { r->offset, r->length };
+
+	while (ioctl(fd, what, range) < 0)
+		if (errno != EINTR)
+			return errno == ENOTTY ? -EOPNOTSUPP : -errno;
 	return 0;
 }
 
@@ -107,17 +135,27 @@ static int write_zeroes_plainly(int fd, const struct block_request *r)
 }
 
 /* A hole reads as zeroes, but gives the space back: only if that was allowed. */
-static int write_zeroes(int fd, const struct block_request *r)
+static int write_zeroes(const struct disk_file *f, const struct block_request *r)
 {
 	int result = -EOPNOTSUPP;
 
 	if (r->unmap)
-		result = allocate(fd, FALLOC_FL_PUNCH_HOLE, r);
+		result = allocate(f->fd, FALLOC_FL_PUNCH_HOLE, r);
 	if (unsupported(result))
-		result = allocate(fd, FALLOC_FL_ZERO_RANGE, r);
+		result = f->block ? block_ioctl(f->fd, BLKZEROOUT, r) :
+				    allocate(f->fd, FALLOC_FL_ZERO_RANGE, r);
 	if (unsupported(result))
-		result = write_zeroes_plainly(fd, r);
+		result = write_zeroes_plainly(f->fd, r);
 	return result;
+}
+
+/* Advice: a host that cannot has taken it all the same. */
+static int discard(const struct disk_file *f, const struct block_request *r)
+{
+	int result = f->block ? block_ioctl(f->fd, BLKDISCARD, r) :
+				allocate(f->fd, FALLOC_FL_PUNCH_HOLE, r);
+
+	return unsupported(result) ? 0 : result;
 }
 
 static int flush(int fd)
@@ -128,26 +166,27 @@ static int flush(int fd)
 	return 0;
 }
 
-int disk_io(int fd, const struct block_request *r)
+int disk_io(const struct disk_file *f, const struct block_request *r)
 {
 	int result;
 
+	if (r->op == BLOCK_READ)
+		return transfer(f->fd, r);
+	if (r->op == BLOCK_FLUSH)
+		return flush(f->fd);
+	result = disk_check_length(f);
+	if (result)
+		return result;
 	switch (r->op) {
-	case BLOCK_READ:
-		return transfer(fd, r);
-	case BLOCK_FLUSH:
-		return flush(fd);
 	case BLOCK_WRITE:
-		result = transfer(fd, r);
+		result = transfer(f->fd, r);
 		break;
 	case BLOCK_DISCARD:
-		result = allocate(fd, FALLOC_FL_PUNCH_HOLE, r);
-		if (unsupported(result))
-			return 0; /* it is advice */
+		result = discard(f, r);
 		break;
 	default:
-		result = write_zeroes(fd, r);
+		result = write_zeroes(f, r);
 		break;
 	}
-	return result || !r->durable ? result : flush(fd);
+	return result || !r->durable ? result : flush(f->fd);
 }

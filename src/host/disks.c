@@ -8,7 +8,7 @@ int disks_open(struct disks *all, const struct vm_config *cfg,
 	all->count = 0;
 	for (unsigned i = 0; i < cfg->disk_count; i++) {
 		const struct vm_disk *d = &cfg->disks[i];
-		int r = disk_open(d->path, d->read_only, i, &all->disk[i], err);
+		int r = disk_open(d, i, &all->disk[i], err);
 
 		if (r) {
 			disks_close(all);

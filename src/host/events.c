@@ -41,6 +41,7 @@ int events_open(struct events *e, struct error *err)
 	wanted_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* EFBIG says it as well */
 	e->armed_ns = NEVER;
 	e->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -140,7 +141,8 @@ static void input_serve(struct host *h)
 		vm_stop(&h->vm, VM_RESET, 0, "the operator reset the machine");
 		break;
 	case CONSOLE_KEY_STATS:
-		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns);
+		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns,
+			    h->smaps_fd);
 		break;
 	case CONSOLE_KEY_NONE:
 		break;

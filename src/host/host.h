@@ -8,6 +8,7 @@
 #include "args.h"
 #include "console.h"
 #include "disks.h"
+#include "nets.h"
 #include "vcpus.h"
 
 enum exit_status {
@@ -34,8 +35,10 @@ struct host {
 	struct machine *machine;
 	struct console *console;
 	struct disks disks;
+	struct nets nets;
 	struct events events;
 	struct vcpus vcpus;
+	int smaps_fd;	/* of memuse_open */
 	u64 start_ns, deadline_ns; /* deadline: of --timeout; ~0 for none */
 	bool quitting;		   /* the operator, a signal or the time-out */
 	int quit_status;

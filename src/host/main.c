@@ -6,6 +6,7 @@
 #include "engines.h"
 #include "host.h"
 #include "log.h"
+#include "nets.h"
 #include "vmfile.h"
 
 #include <errno.h>
@@ -62,7 +63,9 @@ static int check_files(const struct vm_config *cfg, struct error *err)
 		r = blob_open(&blob, "initrd", cfg->initrd, cfg->memory, err);
 		blob_close(&blob);
 	}
-	return r ? r : disks_check(cfg, err);
+	if (!r)
+		r = disks_check(cfg, err);
+	return r ? r : nets_check(cfg, err);
 }
 
 static int command_check(const struct args *args)

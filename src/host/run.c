@@ -66,6 +66,7 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 static void destroy_machine(struct host *h)
 {
 	disks_drain(&h->disks);
+	nets_detach(&h->nets);
 	machine_destroy(h->machine);
 	vm_fini(&h->vm);
 }
@@ -73,13 +74,15 @@ static void destroy_machine(struct host *h)
 /* Every file is open: the doors are closed, then the backends' threads start. */
 static int start_backends(struct host *h, struct error *err)
 {
-	const struct sandbox_needs needs = { .network = false };
+	const struct sandbox_needs needs = { .network = nets_need_sockets(&h->nets) };
 	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
 
 	if (!r)
 		r = console_attach(h->console, &h->vm, err);
 	if (!r)
 		r = disks_attach(&h->disks, &h->vm, err);
+	if (!r)
+		r = nets_attach(&h->nets, &h->vm, err);
 	return r;
 }
 
@@ -100,7 +103,10 @@ static int live(struct host *h, struct error *err)
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)
 			return 0;
 		disks_drain(&h->disks); /* into the memory of before */
+		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
+		if (!r)
+			r = nets_attach(&h->nets, &h->vm, err);
 		if (r)
 			return r;
 	}
@@ -162,7 +168,7 @@ static int run_built(struct host *h, struct error *err)
 		log_line("%s: %s", h->vm.name, err->msg);
 	else
 		status = conclude(h);
-	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns);
+	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns, h->smaps_fd);
 	return status;
 }
 
@@ -182,13 +188,17 @@ static int run_host(struct host *h, struct error *err)
 	h->machine_config.console = console_chardev(h->console);
 	if (disks_open(&h->disks, h->cfg, &h->machine_config, err))
 		goto out_console;
-	if (build_machine(h, engine, err))
+	if (nets_open(&h->nets, h->cfg, &h->machine_config, err))
 		goto out_disks;
+	if (build_machine(h, engine, err))
+		goto out_nets;
 	if (start_backends(h, err) == 0) {
 		err->msg[0] = 0;
 		status = run_built(h, err);
 	}
 	destroy_machine(h);
+out_nets:
+	nets_close(&h->nets);
 out_disks:
 	disks_close(&h->disks);
 out_console:
@@ -213,6 +223,7 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	(void)counter_hz();
 	h->cfg = cfg;
 	h->stats = stats;
+	h->smaps_fd = memuse_open();
 	h->machine_config = (struct machine_config){
 		.name = cfg->name,
 		.memory = cfg->memory,
@@ -225,6 +236,8 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 	status = run_host(h, &err);
 	if (status == STATUS_USAGE && err.msg[0])
 		log_line("%s", err.msg);
+	if (h->smaps_fd >= 0)
+		close(h->smaps_fd);
 	platform_free(h, sizeof *h);
 	return status;
 }

@@ -12,6 +12,8 @@
 #include <asm/termbits.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
@@ -92,6 +94,7 @@ static const struct sandbox_rule device[] = {
 /* A vCPU, and all that a guest can set off by a register of a device. */
 static const struct sandbox_rule vcpu[] = {
 	CALL(getrandom),	/* the entropy device */
+	CALL(preadv2),		/* a read that the page cache answers at once */
 	CALL_IF(ioctl, INT(1, KVM_RUN)),
 	/* the state of a vCPU: interrupts, emulated instructions, crash reports, reset */
 	CALL_IF(ioctl, INT(1, KVM_INTERRUPT)),
@@ -133,13 +136,20 @@ static const struct sandbox_rule disk[] = {
 	CALL(preadv),
 	CALL(pwritev),
 	CALL(pwrite64),		/* zeroes where no hole can be made */
+	CALL(preadv2),
+	CALL(pwritev2),
 	CALL(fdatasync),
+	CALL(newfstatat),	/* is the file as long as it was? */
+	CALL(fstat),
+	CALL(io_uring_enter),	/* whose operations are restricted as well */
 	/* discard and write-zeroes: never the file's size */
 	CALL_IF(fallocate, INT(1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)),
 	CALL_IF(fallocate, INT(1, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)),
+	CALL_IF(ioctl, INT(1, BLKDISCARD)),
+	CALL_IF(ioctl, INT(1, BLKZEROOUT)),
 };
 
-/* Frames: of a tap by read and write alone, else libslirp's sockets. */
+/* Frames: of a tap by readv and writev, else libslirp's sockets. */
 static const struct sandbox_rule net[] = {
 	CALL(recvfrom),
 	CALL(sendto),
@@ -160,6 +170,7 @@ static const struct sandbox_rule net[] = {
 	CALL(getsockopt),
 	CALL(getsockname),
 	CALL(getpeername),
+	CALL_IF(ioctl, INT(1, TUNSETOFFLOAD)), /* a driver starts, or goes */
 	CALL_IF(ioctl, INT(1, FIONREAD)),
 	CALL_IF(ioctl, INT(1, FIONBIO)),
 	CALL_IF(fcntl, INT(1, F_GETFL)),
@@ -208,6 +219,8 @@ static const struct sandbox_rule main_thread[] = {
 	CALL_IF(ioctl, INT(1, TIOCGPGRP)),
 	CALL(getpgrp),
 	CALL(getrusage),	/* statistics */
+	CALL(pread64),		/* and /proc/self/smaps for them */
+	CALL(lseek),
 	CALL(shutdown),		/* what backends do when they are closed */
 	CALL(epoll_ctl),
 	CALL(epoll_wait),	/* doorbells */

@@ -22,6 +22,12 @@ struct vmfile {
 	int *hvc, *testdev, *sandbox;
 	char **disks;
 	unsigned disks_count;
+	char **net, **publish;
+	unsigned net_count, publish_count;
+};
+
+static const cyaml_schema_value_t line_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 64),
 };
 
 static const cyaml_schema_value_t disk_schema = {
@@ -61,6 +67,10 @@ static const cyaml_schema_field_t fields[] = {
 			     struct vmfile, sandbox, truth, ARRAY_SIZE(truth)),
 	CYAML_FIELD_SEQUENCE("disks", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			     struct vmfile, disks, &disk_schema, 0, 1024),
+	CYAML_FIELD_SEQUENCE("net", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct vmfile, net, &line_schema, 0, 1024),
+	CYAML_FIELD_SEQUENCE("publish", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct vmfile, publish, &line_schema, 0, 1024),
 	CYAML_FIELD_END
 };
 
@@ -122,6 +132,10 @@ static const char *key_expects(const char *key)
 		return "true or false";
 	if (!strcmp(key, "disks"))
 		return "a list of images, each a line `- FILE` or `- FILE,ro`";
+	if (!strcmp(key, "net"))
+		return "a list of network cards, each a line `- user` or `- tap:INTERFACE`";
+	if (!strcmp(key, "publish"))
+		return "a list of port forwards, each a line `- HOST:GUEST`";
 	return "text";
 }
 
@@ -216,6 +230,16 @@ static int apply_disks(const struct apply *a, const struct vmfile *f)
 	return r;
 }
 
+static int apply_lines(const struct apply *a, enum config_key key, char *const *lines,
+		       unsigned count)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < count && !r; i++)
+		r = apply_text(a, key, lines[i]);
+	return r;
+}
+
 static int apply_all(const struct apply *a, const struct vmfile *f)
 {
 	int r;
@@ -238,6 +262,9 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 	if (f->testdev && (r = apply_number(a, KEY_TESTDEV, (u64)*f->testdev)))
 		return r;
 	if (f->sandbox && (r = apply_number(a, KEY_SANDBOX, (u64)*f->sandbox)))
+		return r;
+	if ((r = apply_lines(a, KEY_NET, f->net, f->net_count)) ||
+	    (r = apply_lines(a, KEY_PUBLISH, f->publish, f->publish_count)))
 		return r;
 	return apply_disks(a, f);
 }

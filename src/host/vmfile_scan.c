@@ -17,7 +17,7 @@ struct scan {
 	unsigned documents;
 	bool in_mapping;
 	bool want_value; /* a key was seen */
-	bool in_list;	 /* of the one key that takes one */
+	bool in_list;	 /* of a key that takes one */
 };
 
 static int fault(struct scan *s, const yaml_event_t *e, const char *what)
@@ -73,10 +73,15 @@ static int scan_nested(struct scan *s, const yaml_event_t *e)
 	return fault(s, e, "expected a mapping such as `kernel: FILE`");
 }
 
+static bool takes_list(const char *key)
+{
+	return !strcmp(key, "disks") || !strcmp(key, "net") || !strcmp(key, "publish");
+}
+
 static int scan_list(struct scan *s, const yaml_event_t *e)
 {
 	if (!s->in_mapping || !s->want_value || s->in_list ||
-	    strcmp(s->lines->keys[s->lines->count - 1].key, "disks") != 0)
+	    !takes_list(s->lines->keys[s->lines->count - 1].key))
 		return scan_nested(s, e);
 	s->in_list = true;
 	return 0;

@@ -18,7 +18,7 @@ struct vmfile_lines {
 
 /*
  * -EINVAL with the line when the text is not one YAML document that is a
- * mapping of plain keys to scalars (or, for disks, a list of them), each key once.
+ * mapping of plain keys to scalars (or, for disks, net and publish, a list of them), each key once.
  */
 int vmfile_scan(const char *path, const u8 *text, size_t size,
 		struct vmfile_lines *lines, struct error *err);

@@ -17,6 +17,7 @@
 #include <trivet/string.h>
 #include <trivet/virtio/blk.h>
 #include <trivet/virtio/console.h>
+#include <trivet/virtio/net.h>
 #include <trivet/virtio/rng.h>
 
 static void testdev_flush(void *ctx, gpa_t page)
@@ -104,6 +105,12 @@ static int create_virtio(struct devices *d, struct vm *vm,
 				      c->disks[i].blockdev, &d->disks[i]);
 	if (r)
 		return r;
+	*what = "virtio network card";
+	for (unsigned i = 0; i < c->net_count && !r; i++)
+		r = virtio_net_create(vm, d->pci_host, c->nets[i].name,
+				      c->nets[i].netdev, &d->nets[i]);
+	if (r)
+		return r;
 	*what = "virtio entropy device";
 	r = virtio_rng_create(vm, d->pci_host, &d->rng);
 	if (r || !c->hvc || !c->console)
@@ -141,6 +148,9 @@ void devices_reset(struct devices *d, bool asleep)
 	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
 		if (d->disks[i])
 			virtio_blk_reset(d->disks[i]);
+	for (unsigned i = 0; i < MACHINE_MAX_NETS; i++)
+		if (d->nets[i])
+			virtio_net_reset(d->nets[i]);
 	virtio_rng_reset(d->rng);
 	if (d->hvc)
 		virtio_console_reset(d->hvc);
@@ -168,6 +178,8 @@ void devices_destroy(struct devices *d)
 {
 	for (unsigned i = 0; i < MACHINE_MAX_DISKS; i++)
 		DESTROY(d, disks[i], virtio_blk_destroy);
+	for (unsigned i = 0; i < MACHINE_MAX_NETS; i++)
+		DESTROY(d, nets[i], virtio_net_destroy);
 	DESTROY(d, rng, virtio_rng_destroy);
 	DESTROY(d, hvc, virtio_console_destroy);
 	DESTROY(d, testdev, testdev_destroy);

@@ -22,6 +22,7 @@ struct devices {
 	struct virtio_rng *rng;
 	struct virtio_console *hvc;
 	struct virtio_blk *disks[MACHINE_MAX_DISKS];
+	struct virtio_net *nets[MACHINE_MAX_NETS];
 };
 
 #define COM1_PORT 0x3f8

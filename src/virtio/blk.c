@@ -24,6 +24,8 @@ enum { /* configuration, 5.2.4 */
 	CONFIG_SIZE = 60,
 };
 
+_Static_assert(VQ_SIZE_MAX <= BLOCK_SEGMENTS_MAX, "what a backend is promised");
+
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
@@ -31,11 +33,19 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 #define RANGE_SIZE 16 /* of a discard or write-zeroes request */
 #define RANGE_UNMAP 1u
 #define MAX_RANGE_SECTORS 0x400000u /* 2 GiB at once */
+/* Chains taken before others get vm->lock: a guest that never stops offering must
+ * not keep it. */
+#define TAKE_MAX 256
+
+/* In the order of enum block_op. */
+static const char *const op_names[] = { "read", "write", "flush", "discard",
+					"write_zeroes" };
 
 struct blk_slot {
 	struct block_request io;
 	struct virtio_blk *blk;
 	struct blk_slot *next_free;
+	u64 start_ns;
 	struct vq_chain chain;
 	struct mem_segment data[VQ_SIZE_MAX];
 };
@@ -44,6 +54,9 @@ struct virtio_blk {
 	struct virtio_device dev;
 	struct virtio_pci *pci;
 	struct blockdev *backend;
+	struct timer more; /* chains were left in the ring */
+	struct io_group io;
+	struct io_stats stats[ARRAY_SIZE(op_names)];
 	struct blk_slot *free;
 	struct blk_slot slots[VIRTIO_BLK_IN_FLIGHT];
 };
@@ -72,6 +85,8 @@ static void blk_done(struct block_request *r, int result)
 	struct blk_slot *s = CONTAINER_OF(r, struct blk_slot, io);
 	struct virtio_blk *b = s->blk;
 
+	io_stats_record(&b->stats[r->op], platform_clock_ns() - s->start_ns, r->length,
+			!result);
 	if (r->op == BLOCK_READ)
 		vq_chain_written(b->dev.vm, &s->chain, r->length);
 	if (!virtio_put(&b->dev)) {
@@ -83,11 +98,24 @@ static void blk_done(struct block_request *r, int result)
 	virtio_signal(&b->dev, 0);
 }
 
-static void slot_submit(struct blk_slot *s)
+/* -1 when blk_done will be called, else how it ended. */
+static int slot_submit(struct blk_slot *s)
 {
+	struct virtio_blk *b = s->blk;
+	const struct blockdev_ops *ops = b->backend->ops;
+	struct io_stats *stats = &b->stats[s->io.op];
+
+	s->start_ns = platform_clock_ns();
+	if (ops->at_once && ops->at_once(b->backend, &s->io)) {
+		if (s->io.op == BLOCK_READ)
+			vq_chain_written(b->dev.vm, &s->chain, s->io.length);
+		io_stats_record(stats, platform_clock_ns() - s->start_ns, s->io.length, true);
+		return S_OK;
+	}
 	s->io.done = blk_done;
-	virtio_get(&s->blk->dev);
-	s->blk->backend->ops->submit(s->blk->backend, &s->io);
+	virtio_get(&b->dev);
+	ops->submit(b->backend, &s->io);
+	return -1;
 }
 
 static bool sectors_ok(const struct virtio_blk *b, u64 sector, u64 length)
@@ -120,15 +148,13 @@ static int start_transfer(struct blk_slot *s, u64 sector, bool write)
 		.count = vq_chain_slice(c, !write, write ? HEADER_SIZE : 0, length,
 					s->data),
 	};
-	slot_submit(s);
-	return -1;
+	return slot_submit(s);
 }
 
 static int start_flush(struct blk_slot *s)
 {
 	s->io = (struct block_request){ .op = BLOCK_FLUSH };
-	slot_submit(s);
-	return -1;
+	return slot_submit(s);
 }
 
 /* Discard and write-zeroes carry ranges; we announce that we take one at once. */
@@ -161,8 +187,7 @@ static int start_range(struct blk_slot *s, bool zeroes)
 		.offset = sector * BLOCK_SECTOR,
 		.length = length,
 	};
-	slot_submit(s);
-	return -1;
+	return slot_submit(s);
 }
 
 static int get_id(struct blk_slot *s)
@@ -189,26 +214,45 @@ static int start(struct blk_slot *s, u32 type, u64 sector)
 	}
 }
 
+/* Takes one chain into a free slot and starts it; false when there is none. */
+static bool take_one(struct virtio_blk *b)
+{
+	struct blk_slot *s = b->free;
+	u8 header[HEADER_SIZE];
+	int status;
+
+	if (!virtio_pop(&b->dev, 0, &s->chain))
+		return false;
+	if (!s->chain.in_len || !vq_chain_read(&s->chain, 0, header, sizeof header)) {
+		virtio_fail(&b->dev, "a request without header or status");
+		return false;
+	}
+	b->free = s->next_free;
+	status = start(s, get_le32(header), get_le64(header + 8));
+	if (status >= 0)
+		slot_finish(s, (u8)status);
+	return true;
+}
+
 /* Starts what waits in the ring, as far as slots go. */
 static void blk_take(struct virtio_blk *b)
 {
-	while (b->free) {
-		struct blk_slot *s = b->free;
-		u8 header[HEADER_SIZE];
-		int status;
+	unsigned n = 0;
 
-		if (!virtio_pop(&b->dev, 0, &s->chain))
-			return;
-		if (!s->chain.in_len ||
-		    !vq_chain_read(&s->chain, 0, header, sizeof header)) {
-			virtio_fail(&b->dev, "a request without header or status");
-			return;
-		}
-		b->free = s->next_free;
-		status = start(s, get_le32(header), get_le64(header + 8));
-		if (status >= 0)
-			slot_finish(s, (u8)status);
-	}
+	while (b->free && n < TAKE_MAX && take_one(b))
+		n++;
+	if (n == TAKE_MAX)
+		timer_set(&b->more, platform_clock_ns());
+	if (b->backend->ops->commit)
+		b->backend->ops->commit(b->backend);
+}
+
+static void blk_more(struct timer *t)
+{
+	struct virtio_blk *b = CONTAINER_OF(t, struct virtio_blk, more);
+
+	blk_take(b);
+	virtio_signal(&b->dev, 0);
 }
 
 static void blk_notify(struct virtio_device *d, unsigned queue)
@@ -220,7 +264,12 @@ static void blk_notify(struct virtio_device *d, unsigned queue)
 	virtio_signal(d, 0); /* for those that ended at once */
 }
 
-static const struct virtio_device_ops blk_ops = { .notify = blk_notify };
+static void blk_reset(struct virtio_device *d)
+{
+	timer_cancel(&CONTAINER_OF(d, struct virtio_blk, dev)->more);
+}
+
+static const struct virtio_device_ops blk_ops = { .notify = blk_notify, .reset = blk_reset };
 
 static void fill_config(struct virtio_blk *b)
 {
@@ -258,6 +307,7 @@ int virtio_blk_create(struct vm *vm, struct pci_host *host, const char *name,
 		b->slots[i].blk = b;
 		slot_free(&b->slots[i]);
 	}
+	timer_init(&b->more, vm, blk_more);
 	fill_config(b);
 	virtio_init(&b->dev);
 	r = virtio_pci_create(host, &b->dev, 0x018000, &b->pci);
@@ -265,6 +315,10 @@ int virtio_blk_create(struct vm *vm, struct pci_host *host, const char *name,
 		platform_free(b, sizeof *b);
 		return r;
 	}
+	b->io = (struct io_group){ .kind = "block", .name = name,
+				   .detail = backend->how, .ops = op_names,
+				   .stats = b->stats, .count = ARRAY_SIZE(op_names) };
+	vm_io_add(vm, &b->io);
 	*out = b;
 	return 0;
 }
@@ -278,6 +332,8 @@ void virtio_blk_destroy(struct virtio_blk *b)
 {
 	if (!b)
 		return;
+	vm_io_remove(b->dev.vm, &b->io);
+	timer_cancel(&b->more);
 	virtio_pci_destroy(b->pci);
 	platform_free(b, sizeof *b);
 }

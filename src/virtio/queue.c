@@ -210,19 +210,30 @@ int vq_pop(struct virtqueue *q, struct vq_chain *c)
 	return 1;
 }
 
-void vq_push(struct virtqueue *q, const struct vq_chain *c, u32 written)
+void vq_push_all(struct virtqueue *q, const struct vq_used *used, unsigned n)
 {
-	u32 at = USED_RING + USED_ELEM * (u32)(q->next_used & (q->size - 1));
-	u8 *e = q->used + at;
-
-	if (q->broken || !q->enabled)
+	if (q->broken || !q->enabled || !n)
 		return;
-	put_le32(e, c->head);
-	put_le32(e + 4, written);
-	q->next_used++;
-	/* the element before the index that covers it: release */
+	for (unsigned i = 0; i < n; i++) {
+		u32 slot = q->next_used++ & (q->size - 1u);
+		u8 *e = q->used + USED_RING + USED_ELEM * slot;
+
+		put_le32(e, used[i].head);
+		put_le32(e + 4, used[i].written);
+	}
+	/* the elements before the index that covers them: release */
 	store16(q->used + USED_IDX, q->next_used);
 	tell_engine(q->vm, gpa(q->device), USED_RING + USED_ELEM * (u64)q->size + 2);
+}
+
+void vq_push(struct virtqueue *q, const struct vq_chain *c, u32 written)
+{
+	vq_push_all(q, &(struct vq_used){ c->head, written }, 1);
+}
+
+void vq_unpop(struct virtqueue *q, u16 n)
+{
+	q->next_avail = (u16)(q->next_avail - n);
 }
 
 /* 2.7.7.2 and 2.7.10 */

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+import debian_boot
+import netbench
 from initramfs import write_initramfs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -273,6 +275,8 @@ def parse_arguments():
     p.add_argument("--initrd", default="build/bench/initrd.gz")
     p.add_argument("--limit", type=int, default=300,
                    help="seconds one boot with all programs may take")
+    p.add_argument("--net-mib", type=int, default=32,
+                   help="each transfer of the network's figures; 0: none")
     args = p.parse_args()
     if args.quick:
         args.runs = 1
@@ -323,14 +327,19 @@ def main():
     args = parse_arguments()
     try:
         legs = measure(args, prepare(args))
-    except BenchError as e:
+        net = netbench.measure(args) if args.net_mib else {}
+    except (BenchError, RuntimeError, OSError, subprocess.SubprocessError) as e:
         print(f"bench: {e}", file=sys.stderr)
         return 1
     print_table(legs, args.runs)
     print_rest(legs)
+    if net:
+        netbench.print_table(net)
+    from_disk = debian_boot.measure(args)
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
-            json.dump({"runs": args.runs, "legs": legs, "expectations": [
+            json.dump({"runs": args.runs, "legs": legs, "net_mb_s": net,
+                       "debian_from_disk_s": from_disk, "expectations": [
                 {"what": w, "measured": m, "met": ok}
                 for w, m, ok in expectations(legs)]}, f, indent=1)
     return 1 if mismatches(legs) else 0

@@ -22,6 +22,8 @@ struct script {
 	int nmis, nmi_result;
 	u64 written;
 	unsigned resets, sipis;
+	u64 run_ns; /* run() takes that long */
+	bool inner; /* and handles an MSR access in the middle */
 };
 
 static struct script script;
@@ -56,7 +58,12 @@ static void fake_vcpu_fini(struct vcpu *v)
 }
 static int fake_run(struct vcpu *v, struct exit *x)
 {
-	(void)v;
+	struct exit msr = { .reason = EXIT_MSR };
+
+	fake.clock_ns += script.run_ns;
+	if (script.inner)
+		vcpu_handle_exit(v, &msr);
+	fake.clock_ns += script.inner ? script.run_ns : 0;
 	*x = script.at < script.count ? script.exits[script.at++] :
 					(struct exit){ .reason = EXIT_NONE };
 	return 0;
@@ -361,6 +368,54 @@ static void test_step_halts_and_wakes(void **state)
 	assert_int_equal(v->stats.halted_ns, 500);
 }
 
+/* A device that takes 7 ns. */
+static u64 slow_read(void *ctx, struct vcpu *v, u64 offset, unsigned size)
+{
+	(void)ctx, (void)v, (void)offset, (void)size;
+	fake.clock_ns += 7;
+	return 0;
+}
+static void slow_write(void *ctx, struct vcpu *v, u64 offset, unsigned size, u64 value)
+{
+	(void)slow_read(ctx, v, offset, size), (void)value;
+}
+static const struct bus_ops slow_ops = { slow_read, slow_write };
+
+/* Time in the engine, time in the monitor by exit, time halted: each once. */
+static void test_step_times(void **state)
+{
+	struct vcpu *v = vm.vcpus[0];
+	const struct vcpu_stats *s = &v->stats;
+
+	(void)state;
+	fake.counter_hz = NS_PER_SEC;
+	script.run_ns = 100;
+	bus_add(&vm.pio, &(struct bus_range){ 0x80, 1, "slow", &slow_ops, NULL });
+	script.exits[0] = (struct exit){ .reason = EXIT_IO, .io = { .port = 0x80, .size = 1 } };
+	script.exits[1].reason = EXIT_HALT;
+	script.count = 2;
+	vcpu_step(v);
+	assert_int_equal(s->guest_ticks, 100);
+	assert_int_equal(s->exit_ticks[EXIT_IO], 7);
+	vcpu_step(v);
+	fake.clock_ns += 1000; /* halted */
+	assert_int_equal(s->guest_ticks, 200);
+	assert_int_equal(s->halted_ns, 0);
+	assert_int_equal(v->halt_since_ns, fake.clock_ns - 1000);
+	irq_vectors[irq_count++] = 0x31;
+	script.ready = true;
+	script.inner = true; /* an exit that the engine handles in the middle */
+	vcpu_post(v, VCPU_EVENT_IRQ, 0);
+	vcpu_step(v);
+	assert_int_equal(s->halted_ns, 1000);
+	assert_int_equal(v->halt_since_ns, 0);
+	assert_int_equal(s->guest_ticks, 400);
+	assert_int_equal(s->exits[EXIT_MSR], 1);
+	assert_int_equal(s->exits[EXIT_IO], 1);
+	assert_int_equal(s->exit_ticks[EXIT_IO], 7);
+	assert_int_equal(s->guest_since, 0);
+}
+
 static void test_step_asks_for_window(void **state)
 {
 	(void)state;
@@ -458,7 +513,7 @@ int main(void)
 		T(test_bus_ranges),	     T(test_bus_access),
 		T(test_irq_lines_report_changes_only),
 		T(test_timers),		     T(test_memory_bounds),
-		T(test_step_io),	     T(test_step_halts_and_wakes),
+		T(test_step_io),	     T(test_step_halts_and_wakes), T(test_step_times),
 		T(test_step_asks_for_window), T(test_nmi_waits_while_blocked),
 		T(test_sipi_starts_waiting_vcpu_only),
 		T(test_stop_first_reason_wins), T(test_shutdown_and_errors_stop),

@@ -34,7 +34,9 @@ rm -rf "$out/kernel"
 mkdir -p "$out/kernel"
 deb=$(ls "$download/$package"_*.deb)
 dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out/kernel" --wildcards \
-	./boot './lib/modules/*/kernel/drivers/*virtio*' './lib/modules/*/kernel/arch/x86/kvm/*' \
+	./boot './lib/modules/*/kernel/drivers/*virtio*' \
+	'./lib/modules/*/kernel/drivers/net/net_failover.ko' \
+	'./lib/modules/*/kernel/net/core/failover.ko' './lib/modules/*/kernel/arch/x86/kvm/*' \
 	'./lib/modules/*/kernel/virt/lib/*'
 cp "$out"/kernel/boot/vmlinuz-* "$out/vmlinuz.new"
 mv "$out/vmlinuz.new" "$out/vmlinuz"

@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes a small initramfs from busybox-static and tools/guest/init. Programs in
-# EXTRA, if there are any, go to /bench. The same input gives the same bytes.
-# usage: tools/guest/mkinitrd.sh OUT.gz EXTRA
+# EXTRA, if there are any, go to /bench; the modules of KERNEL (its unpacked
+# package) that a network card needs to /modules. The same input gives the same bytes.
+# usage: tools/guest/mkinitrd.sh OUT.gz EXTRA KERNEL
 set -eu
-out=$1 extra=$2
+out=$1 extra=$2 kernel=$3
 here=$(dirname "$0")
 busybox=$(command -v busybox || echo /bin/busybox)
 
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-for dir in bin sbin usr/bin usr/sbin etc dev proc sys tmp root bench; do
+for dir in bin sbin usr/bin usr/sbin etc dev proc sys tmp root bench modules; do
 	mkdir -p "$tree/$dir"
 done
 cp "$busybox" "$tree/bin/busybox"
@@ -24,6 +25,17 @@ for applet in $("$busybox" --list-full); do
 done
 cp "$here/init" "$tree/init"
 chmod 755 "$tree/init" "$tree/bin/busybox"
+cp "$here/udhcpc.script" "$tree/etc/udhcpc.script"
+chmod 755 "$tree/etc/udhcpc.script"
+# in the order in which init loads them
+n=0
+for module in drivers/virtio/virtio_ring drivers/virtio/virtio \
+	drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci_modern_dev \
+	drivers/virtio/virtio_pci net/core/failover drivers/net/net_failover \
+	drivers/net/virtio_net; do
+	cp "$kernel"/lib/modules/*/kernel/$module.ko "$tree/modules/$n-${module##*/}.ko"
+	n=$((n + 1))
+done
 [ ! -d "$extra" ] || cp -R "$extra/." "$tree/bench/"
 
 find "$tree" -exec touch -h -d @0 {} +

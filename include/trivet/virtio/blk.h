@@ -9,7 +9,7 @@
 struct virtio_blk;
 
 /* Requests that a disk works on at once; further ones wait in the ring. */
-#define VIRTIO_BLK_IN_FLIGHT 32
+#define VIRTIO_BLK_IN_FLIGHT BLOCK_REQUESTS_MAX
 
 /*
  * A disk on the PCI bus. name is for messages; it and backend outlive the disk.

@@ -14,7 +14,12 @@ struct virtio_device;
 #define VIRTIO_QUEUES_MAX 4
 #define VIRTIO_CONFIG_MAX 64
 
-enum virtio_id { VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
+enum virtio_id {
+	VIRTIO_ID_NET = 1,
+	VIRTIO_ID_BLOCK = 2,
+	VIRTIO_ID_CONSOLE = 3,
+	VIRTIO_ID_RNG = 4,
+};
 
 enum virtio_status {
 	VIRTIO_STATUS_ACKNOWLEDGE = 1,

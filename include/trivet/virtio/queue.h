@@ -68,6 +68,16 @@ int vq_enable(struct virtqueue *q, bool indirect, bool event_idx);
 int vq_pop(struct virtqueue *q, struct vq_chain *c);
 /* Gives a chain back, written bytes of it filled from the start. */
 void vq_push(struct virtqueue *q, const struct vq_chain *c, u32 written);
+/* One chain's entry of the used ring. */
+struct vq_used {
+	u16 head;
+	u32 written;
+};
+/* Gives n chains back at once: the driver sees all of them or none. */
+void vq_push_all(struct virtqueue *q, const struct vq_used *used, unsigned n);
+/* The last n chains that were popped will be popped again: none of them, and
+ * none after them, has been given back. */
+void vq_unpop(struct virtqueue *q, u16 n);
 /* Were chains pushed since the last call, and does the driver want to be notified
  * of them? */
 bool vq_must_notify(struct virtqueue *q);

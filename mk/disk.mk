@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+# Disks on io_uring.
+HOST_PKGS += liburing

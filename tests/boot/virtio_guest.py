@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest with Debian's virtio drivers that runs a script: what the tests of disks and of
+statistics share."""
+import gzip
+import os
+import subprocess
+import threading
+
+from conftest import BOOT_SECONDS, GUEST, TRIVET, Result
+
+MODULES = ['virtio/virtio_ring', 'virtio/virtio', 'virtio/virtio_pci_modern_dev',
+           'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci', 'block/virtio_blk']
+
+INIT = '''#!/bin/sh
+export PATH=/sbin:/bin:/usr/sbin:/usr/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+for m in {modules}; do insmod /mod/$m.ko || echo "FAILED insmod $m"; done
+{script}
+echo TEST END
+poweroff -f
+'''
+
+
+def make_initrd(tmp_path, script):
+    """An initramfs of the drivers and the script, behind the small guest's."""
+    drivers = sorted((GUEST / 'kernel/lib/modules').glob('*/kernel/drivers'))
+    assert drivers, 'no build/guest/kernel/lib/modules: run `make guest`'
+    tree = tmp_path / 'tree'
+    (tree / 'mod').mkdir(parents=True, exist_ok=True)
+    for m in MODULES:
+        (tree / 'mod' / (os.path.basename(m) + '.ko')).write_bytes(
+            (drivers[0] / (m + '.ko')).read_bytes())
+    names = ' '.join(os.path.basename(m) for m in MODULES)
+    (tree / 'init').write_text(INIT.format(modules=names, script=script))
+    (tree / 'init').chmod(0o755)
+    found = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+    made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
+                          input=found, stdout=subprocess.PIPE, check=True).stdout
+    out = tmp_path / 'initrd'
+    out.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
+    return out
+
+
+def arguments(tmp_path, script, *options):
+    """For trivet(): a guest that runs the script and powers off."""
+    return ['run', '--kernel', GUEST / 'vmlinuz', '--initrd', make_initrd(tmp_path, script),
+            '--append', 'console=ttyS0 quiet', *options]
+
+
+class Running:
+    """A guest that runs: what it says can be waited for, line by line."""
+
+    def __init__(self, *args):
+        self.child = subprocess.Popen([str(TRIVET), *map(str, args)], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.lines = []
+
+    def wait_for(self, text, seconds=BOOT_SECONDS):
+        timer = threading.Timer(seconds, self.child.kill)
+        timer.start()
+        for line in self.child.stdout:
+            self.lines.append(line.decode(errors='replace'))
+            if text in self.lines[-1]:
+                break
+        else:
+            raise AssertionError((f'{text} was not said', self.lines, self.child.stderr.read()))
+        timer.cancel()
+
+    def end(self, seconds=BOOT_SECONDS):
+        out, err = self.child.communicate(timeout=seconds)
+        return Result(self.child.returncode, ''.join(self.lines) + out.decode(errors='replace'),
+                      err.decode(errors='replace'))
