@@ -97,6 +97,9 @@ struct vm {
 	 * result. NULL: the instruction is undefined. */
 	u64 (*hypercall)(struct vcpu *v, const struct exit *exit);
 
+	/* Guest RAM from elsewhere than platform_ram_alloc, with its contract; set
+	 * by the program before there is any. May be NULL. */
+	void *(*ram_alloc)(u64 size);
 	struct platform_mutex lock;
 	struct guest_mem mem;
 	struct bus pio;

@@ -25,7 +25,9 @@ int guest_mem_add(struct vm *vm, gpa_t base, u64 size, u32 flags)
 			return -EINVAL;
 	if (m->count == MEM_MAX_SLOTS)
 		return -ENOSPC;
-	*slot = (struct mem_slot){ base, size, platform_ram_alloc(size), flags };
+	*slot = (struct mem_slot){ base, size,
+				   vm->ram_alloc ? vm->ram_alloc(size) :
+						   platform_ram_alloc(size), flags };
 	if (!slot->host)
 		return -ENOMEM;
 	r = vm->engine->map(vm, slot);

@@ -5,6 +5,7 @@
 #include "blobs.h"
 #include "counter.h"
 #include "engines.h"
+#include "hugepages.h"
 #include "log.h"
 #include "sandbox.h"
 #include "stats.h"
@@ -57,6 +58,8 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 	if (r)
 		return r;
 	h->vm.host_data = h;
+	if (h->cfg->hugepages)
+		h->vm.ram_alloc = hugepages_alloc;
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
 	if (r)
 		vm_fini(&h->vm);

@@ -17,7 +17,8 @@ HOST_MODULES = ['virt/lib/irqbypass', 'arch/x86/kvm/kvm', 'arch/x86/kvm/kvm-amd'
 GUEST_MODULES = ['drivers/virtio/virtio_ring', 'drivers/virtio/virtio',
                  'drivers/virtio/virtio_pci_modern_dev', 'drivers/virtio/virtio_pci_legacy_dev',
                  'drivers/virtio/virtio_pci', 'drivers/block/virtio_blk',
-                 'drivers/char/hw_random/virtio-rng']
+                 'drivers/char/hw_random/virtio-rng', 'net/core/failover',
+                 'drivers/net/net_failover', 'drivers/net/virtio_net']
 
 INIT = '''#!/bin/sh
 export PATH=/sbin:/bin:/usr/sbin:/usr/bin LD_LIBRARY_PATH=/lib

@@ -29,6 +29,14 @@ echo "disk $(cat /sys/block/vda/size)"
 head -c 16 /dev/vda
 echo written-by-the-guest > /tmp/x
 dd if=/tmp/x of=/dev/vda bs=512 count=1 seek=1 conv=fsync 2>/dev/null
+cat > /tmp/dhcp <<'EOF'
+#!/bin/sh
+[ "$1" != bound ] || { ip addr add $ip/$mask dev $interface; ip route add default via $router; echo "DHCP $ip"; }
+EOF
+chmod +x /tmp/dhcp
+ip link set eth0 up
+udhcpc -i eth0 -n -q -s /tmp/dhcp 2>&1 | grep DHCP
+ping -c 3 -W 5 10.0.2.2 | grep received
 sed 's/^/irq /' /proc/interrupts
 '''
 
@@ -58,6 +66,7 @@ kernel: vmlinuz
 initrd: initrd
 append: console=ttyS0 panic=-1 noxsave
 disks: [disk.img]
+net: user
 timeout: 170
 '''
 
@@ -70,6 +79,10 @@ STEPS = [
              'trivet run vm.yaml --stats </dev/null; r=$?; echo "RESULT $r"\n'
              'echo "DISK $(dd if=disk.img bs=512 skip=1 count=1 2>/dev/null | head -n 1)"; exit $r'),
     ('crash', 'trivet run --kernel /g/triple.elf </dev/null; echo "RESULT $?"'),
+    ('hugepages', 'run() { trivet run --hugepages --memory 64M --kernel /g/spin.elf --timeout 3 </dev/null; }\n'
+                  'run; echo 40 > /proc/sys/vm/nr_hugepages; echo RESERVED\n'
+                  'run & sleep 2; grep HugePages_Rsvd /proc/meminfo; grep HugePages_Free /proc/meminfo; wait\n'
+                  'echo 0 > /proc/sys/vm/nr_hugepages'),
     ('reset', 'cd /tmp; trivet run vm.yaml --cpus 1 --append "console=ttyS0 panic=-1 noxsave test.reset"'
               ' </dev/null; echo "RESULT $?"'),
     ('no_module', 'rmmod kvm_amd; trivet engines\n'
@@ -95,9 +108,12 @@ def inner(work):
 
 @pytest.fixture(scope='session')
 def steps(inner):
-    subprocess.run(['gcc', *KERNEL_FLAGS, f'-Wl,-T,{KERNELS}/kernel.ld', '-o', inner / 'triple.elf',
-                    KERNELS / 'start.S', KERNELS / 'triple.c'], check=True)
-    files = {f'/g/{n}': inner / n for n in ('vmlinuz', 'initrd', 'vm.yaml', 'triple.elf')}
+    for name in ('triple', 'spin'):
+        subprocess.run(['gcc', *KERNEL_FLAGS, f'-Wl,-T,{KERNELS}/kernel.ld', '-o',
+                        inner / f'{name}.elf', KERNELS / 'start.S', KERNELS / f'{name}.c'],
+                       check=True)
+    names = ('vmlinuz', 'initrd', 'vm.yaml', 'triple.elf', 'spin.elf')
+    files = {f'/g/{n}': inner / n for n in names}
     found, text = bed.run(inner, STEPS, {'/bin/test_kvm': bed.ROOT / 'build/nested/test_kvm',
                                          **files})
     missing = [name for name, _ in STEPS if name not in found]

@@ -44,6 +44,11 @@ def test_disk(steps):
     assert re.search(r'irq .*MSI.*virtio0-req', text), steps['boot']
 
 
+def test_network(steps):
+    text = steps['boot'].text
+    assert 'DHCP 10.0.2.15' in text and '3 packets received' in text, steps['boot']
+
+
 def test_lacking_features_are_said_once(steps):
     lines = re.findall(r"this host's CPU lacks what the model has: (.*)", steps['boot'].text)
     assert len(lines) == 1 and 'pcid' in lines[0] and 'rdseed' in lines[0], lines
@@ -80,3 +85,13 @@ def test_a_crash_is_told_with_registers(steps):
 def test_reset_boots_again(steps):
     step = steps['reset']
     assert 'RESULT 0' in step.text and 'BOOTED again' in step.text, step
+
+
+def test_hugepages_where_reserved(steps):
+    without, reserved = steps['hugepages'].text.split('RESERVED')
+    assert re.search(r'^trivet: hugepages: 32 of 2 MiB needed for 64M .*, 0 are free', without,
+                     re.M), without
+    assert 'hugepages:' not in reserved, reserved
+    held = {k: int(v) for k, v in re.findall(r'HugePages_(\w+): *(\d+)', reserved)}
+    # some are in use already, the rest is set aside for this guest
+    assert 40 - held['Free'] + held['Rsvd'] == 32, reserved
