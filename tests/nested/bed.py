@@ -110,7 +110,7 @@ def split(text):
     return {name: Step(body, int(status)) for name, body, status in found}
 
 
-def run(work, steps, files, cpus=2, extra=(), timeout=400, append=''):
+def run(work, steps, files, cpus=2, extra=(), timeout=280, append=''):
     """Boots the middle machine. ({name: Step}, all of the text)."""
     initrd = Path(work) / 'host.initrd'
     host_initrd(initrd, steps, files)

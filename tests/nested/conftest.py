@@ -66,7 +66,7 @@ kernel: vmlinuz
 initrd: initrd
 append: console=ttyS0 panic=-1 noxsave
 disks: [disk.img]
-net: user
+net: [user]
 timeout: 170
 '''
 
