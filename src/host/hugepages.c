@@ -42,14 +42,15 @@ static u64 pages_free(void)
 
 void *hugepages_alloc(u64 size)
 {
-	void *p = size % HUGE_SIZE ? NULL : reserve(size);
+	u64 whole = align_up(size, HUGE_SIZE);
+	void *p = size < HUGE_SIZE ? NULL : reserve(whole);
 
 	/* a few pages of firmware are no case for it */
 	if (p || size < HUGE_SIZE)
 		return p ? p : platform_ram_alloc(size);
 	log_line("hugepages: %llu of 2 MiB needed for %lluM of guest memory, %llu are free; "
 		 "going on with transparent ones",
-		 (unsigned long long)((size + HUGE_SIZE - 1) / HUGE_SIZE),
-		 (unsigned long long)(size >> 20), (unsigned long long)pages_free());
+		 (unsigned long long)(whole / HUGE_SIZE),
+		 (unsigned long long)(whole >> 20), (unsigned long long)pages_free());
 	return platform_ram_alloc(size);
 }

@@ -62,8 +62,9 @@ void *platform_ram_alloc(u64 size)
 
 void platform_ram_free(void *p, u64 size)
 {
-	if (p)
-		munmap(p, size);
+	/* of huge pages (hugepages.c) only whole ones can be unmapped */
+	if (p && munmap(p, size))
+		munmap(p, (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
 }
 
 static u64 clock_read(clockid_t clock)
