@@ -2,7 +2,7 @@
 # A whole Debian on a disk: built once in build/debian/base, which the tests
 # copy, and copied to build/debian for the user, whose changes stay.
 DEBIAN_SIZE ?= 1G
-DEBIAN_TOOLS := $(wildcard tools/debian/*)
+DEBIAN_TOOLS := $(filter-out %/install.sh,$(wildcard tools/debian/*))
 
 build/debian/id_ed25519:
 	@mkdir -p $(@D)

@@ -20,7 +20,7 @@ LIB = {'types', 'bits', 'fmt', 'error', 'string', 'iostats'}
 CORE = LIB | {'vm', 'bus', 'engine', 'exit', 'irq', 'mem', 'platform', 'timer'}
 DEVICE = CORE | {'chardev', 'device/'}
 PCI = DEVICE | {'pci'}
-VIRTIO = PCI | {'segment', 'blockdev', 'netdev', 'virtio/'}
+VIRTIO = PCI | {'segment', 'blockdev', 'netdev', 'vsockdev', 'virtio/'}
 MACHINE = VIRTIO | {'machine'}
 
 # path prefix: (allowed <trivet/...>, may include <arch/...>, hosted)

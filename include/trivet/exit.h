@@ -16,6 +16,7 @@ enum exit_reason {
 	EXIT_SHUTDOWN,	 /* triple fault */
 	EXIT_HYPERCALL,
 	EXIT_EOI, /* a level-triggered interrupt ended: engine_irqchip_ops */
+	EXIT_FPU_ERROR,	 /* x86: FERR#, an x87 error with CR0.NE clear */
 	EXIT_ERROR, /* the engine cannot go on: exit->error says why */
 	EXIT_REASON_COUNT
 };

@@ -9,7 +9,10 @@
 #include <trivet/blockdev.h>
 #include <trivet/chardev.h>
 #include <trivet/netdev.h>
+#include <trivet/virtio/balloon.h>
+#include <trivet/virtio/console.h>
 #include <trivet/vm.h>
+#include <trivet/vsockdev.h>
 
 /* A file's bytes in memory; name is for messages. data may be NULL with size 0. */
 struct blob {
@@ -45,6 +48,11 @@ struct machine_config {
 	bool testdev;
 	struct machine_disk disks[MACHINE_MAX_DISKS]; /* virtio, in this order */
 	unsigned disk_count;
+	struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS]; /* named ones */
+	unsigned port_count;
+	bool balloon; /* there is one, and takes balloon_size bytes at start */
+	u64 balloon_size;
+	struct vsockdev *vsock; /* may be NULL */
 	struct machine_net nets[MACHINE_MAX_NETS]; /* virtio, in this order */
 	unsigned net_count;
 };
@@ -72,6 +80,11 @@ int machine_create(struct vm *vm, const struct machine_config *config,
 int machine_reset(struct machine *m, struct error *err);
 /* The operator's power button. With vm->lock held. */
 void machine_power_button(struct machine *m);
+/* The terminal's size, for a virtio console. With vm->lock held. */
+void machine_resize_console(struct machine *m, u16 columns, u16 rows);
+/* False when there is no balloon. With vm->lock held. */
+bool machine_balloon_target(struct machine *m, u64 bytes);
+bool machine_balloon_stats(const struct machine *m, struct virtio_balloon_stats *stats);
 /* With nothing in flight either. */
 void machine_destroy(struct machine *m);
 

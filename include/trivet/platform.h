@@ -23,6 +23,12 @@ void platform_free(void *p, size_t size);
  */
 void *platform_ram_alloc(u64 size);
 void platform_ram_free(void *p, u64 size);
+/*
+ * The contents of part of guest RAM, whole pages, matter no more: gives its
+ * memory back where the platform can. It may read as zero or as before. Any
+ * thread, even while a guest touches it.
+ */
+void platform_ram_discard(void *p, u64 size);
 
 /* Monotonic nanoseconds, and nanoseconds since 1970-01-01 UTC. Any thread. */
 u64 platform_clock_ns(void);

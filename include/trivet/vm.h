@@ -96,6 +96,8 @@ struct vm {
 	/* The guest's hypercalls (x86: VMCALL, VMMCALL), with vm->lock held: the
 	 * result. NULL: the instruction is undefined. */
 	u64 (*hypercall)(struct vcpu *v, const struct exit *exit);
+	/* x86: a CPU asserts FERR#, with vm->lock held. May be NULL. */
+	void (*fpu_error)(struct vm *vm);
 
 	/* Guest RAM from elsewhere than platform_ram_alloc, with its contract; set
 	 * by the program before there is any. May be NULL. */

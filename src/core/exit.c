@@ -9,7 +9,9 @@ const char *exit_reason_name(enum exit_reason reason)
 		[EXIT_TPR] = "tpr",	    [EXIT_HALT] = "halt",
 		[EXIT_IRQ_WINDOW] = "irq_window",
 		[EXIT_SHUTDOWN] = "shutdown", [EXIT_HYPERCALL] = "hypercall",
-		[EXIT_EOI] = "eoi",	      [EXIT_ERROR] = "error",
+		[EXIT_EOI] = "eoi",
+		[EXIT_FPU_ERROR] = "fpu_error",
+		[EXIT_ERROR] = "error",
 	};
 
 	return reason < EXIT_REASON_COUNT ? names[reason] : "unknown";

@@ -18,6 +18,10 @@ const char args_usage[] =
 	"  --append S                 kernel command line; Linux wants console=ttyS0\n"
 	"  --cpus N                   virtual CPUs, 1 to 32\n"
 	"  --memory SIZE              such as 512M or 2G\n"
+	"  --disk FILE[,ro]           a disk more (virtio), raw; ro: read-only\n"
+	"  --port NAME=FILE|NAME=unix:PATH  a named port more (virtio), to a file or socket\n"
+	"  --vsock PATH[,cid=N]       vsock, by unix sockets PATH and PATH_PORT\n"
+	"  --balloon SIZE             memory taken from the guest at start; 0: none yet\n"
 	"  --disk FILE[,ro][,serial=TEXT][,io=uring|threads]\n"
 	"                             a disk more (virtio), raw; ro: read-only\n"
 	"  --net user|tap:IF|none     a network card more (virtio); user: 10.0.2.0/24\n"
@@ -35,7 +39,7 @@ const char args_usage[] =
 static const enum config_key option_keys[] = {
 	KEY_NAME, KEY_ENGINE, KEY_KERNEL,  KEY_INITRD,  KEY_APPEND,
 	KEY_CPUS, KEY_MEMORY, KEY_CONSOLE, KEY_TIMEOUT, KEY_TESTDEV, KEY_HUGEPAGES,
-	KEY_HVC,  KEY_NET,    KEY_PUBLISH,
+	KEY_HVC,  KEY_VSOCK,  KEY_BALLOON, KEY_NET, KEY_PUBLISH,
 };
 
 /* The setting that the option (without "--", n characters) names, or -1. */
@@ -66,6 +70,15 @@ static int add_disk(struct args *args, const char *value, struct error *err)
 		return error_set(err, -EINVAL, "--disk: expected at most %u",
 				 CONFIG_MAX_DISKS);
 	args->disks[args->disk_count++] = value;
+	return 0;
+}
+
+static int add_port(struct args *args, const char *value, struct error *err)
+{
+	if (args->port_count == CONFIG_MAX_PORTS)
+		return error_set(err, -EINVAL, "--port: expected at most %u",
+				 CONFIG_MAX_PORTS);
+	args->ports[args->port_count++] = value;
 	return 0;
 }
 
@@ -107,7 +120,8 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 	const char *value = equals ? equals + 1 : NULL;
 	size_t n = equals ? (size_t)(equals - name) : strlen(name);
 	bool disk = n == 4 && memcmp(name, "disk", n) == 0;
-	int key = disk ? KEY_DISKS : option_key(name, n);
+	bool port = n == 4 && memcmp(name, "port", n) == 0;
+	int key = disk ? KEY_DISKS : port ? KEY_PORTS : option_key(name, n);
 
 	if (n == 5 && memcmp(name, "stats", n) == 0)
 		return parse_stats(args, value, err);
@@ -128,6 +142,8 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 				 (int)n, name);
 	if (disk)
 		return add_disk(args, value, err);
+	if (port)
+		return add_port(args, value, err);
 	if (key == KEY_NET)
 		return add_net(args, value, err);
 	if (key == KEY_PUBLISH)
@@ -217,6 +233,9 @@ int args_apply(const struct args *args, struct vm_config *cfg, struct error *err
 					    (struct config_source){ 0 }, err);
 	for (unsigned i = 0; i < args->disk_count && !r; i++)
 		r = config_set_text(cfg, KEY_DISKS, args->disks[i],
+				    (struct config_source){ 0 }, err);
+	for (unsigned i = 0; i < args->port_count && !r; i++)
+		r = config_set_text(cfg, KEY_PORTS, args->ports[i],
 				    (struct config_source){ 0 }, err);
 	for (unsigned i = 0; i < args->net_count && !r; i++)
 		r = config_set_text(cfg, KEY_NET, args->nets[i],

@@ -16,6 +16,8 @@ struct args {
 	const char *values[CONFIG_KEYS]; /* of --key; NULL when not given */
 	const char *disks[CONFIG_MAX_DISKS]; /* of every --disk */
 	unsigned disk_count;
+	const char *ports[CONFIG_MAX_PORTS]; /* of every --port */
+	unsigned port_count;
 	const char *nets[CONFIG_MAX_NETS]; /* of every --net */
 	unsigned net_count;
 	const char *forwards[CONFIG_MAX_FORWARDS]; /* of every -p, --publish */

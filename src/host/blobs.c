@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of a guest, read whole: a mapped file that somebody truncates would end
+ * Files of a guest, copied whole: a mapped file that somebody truncates would end
  * the monitor with SIGBUS.
  */
 #include "blobs.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,46 +29,63 @@ static const char *kind_fault(const struct stat *st, u64 max_size)
 	return NULL;
 }
 
-/* Reads until size bytes or the end of the file. How many, or -errno. */
-static s64 read_whole(int fd, u8 *p, size_t size)
+/*
+ * A file without a name, which nobody else can truncate: on disk, where it costs
+ * memory only while it is used, or else in memory. -1: there is no place.
+ */
+static int nameless(bool on_disk)
 {
-	size_t have = 0;
+	const char *dir = getenv("TMPDIR");
 
-	while (have < size) {
-		ssize_t n = read(fd, p + have, size - have);
+	return on_disk ? open(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC,
+			      0600) : memfd_create("blob", MFD_CLOEXEC);
+}
+
+/* 0 when all of size bytes were copied, -EIO when there were fewer, or -errno. */
+static int copy_whole(int from, int to, size_t size)
+{
+	off_t at = 0;
+
+	while ((size_t)at < size) {
+		ssize_t n = sendfile(to, from, &at, size - (size_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		have += (size_t)n;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
 	}
-	return (s64)have;
+	return 0;
+}
+
+static int fill_from(struct blob *blob, int fd, size_t size, bool on_disk)
+{
+	int copy = nameless(on_disk);
+	void *p = MAP_FAILED;
+	int r = copy < 0 ? -errno : copy_whole(fd, copy, size);
+
+	if (!r) {
+		p = mmap(NULL, size, PROT_READ, MAP_SHARED, copy, 0);
+		r = p == MAP_FAILED ? -errno : 0;
+	}
+	if (copy >= 0)
+		close(copy);
+	if (r)
+		return r;
+	blob->data = p;
+	blob->size = size;
+	return 0;
 }
 
 static int fill(struct blob *blob, int fd, size_t size, const char *what,
 		struct error *err)
 {
-	u8 *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	s64 got;
-	int r;
+	int r = fill_from(blob, fd, size, true);
 
-	if (p == MAP_FAILED)
-		return error_set(err, -ENOMEM, "%s: %s: no memory for its %llu bytes",
-				 what, blob->name, (unsigned long long)size);
-	got = read_whole(fd, p, size);
-	if (got == (s64)size) {
-		blob->data = p;
-		blob->size = size;
-		return 0;
-	}
-	r = got < 0 ? (int)got : -EIO;
-	munmap(p, size);
-	return error_set(err, r, "%s: %s: cannot be read: %s", what, blob->name,
-			 got < 0 ? strerror(-r) : "it shrank meanwhile");
+	if (r)
+		r = fill_from(blob, fd, size, false);
+	return r ? error_set(err, r, "%s: %s: cannot be read: %s", what, blob->name,
+			     r == -EIO ? "a fault, or it shrank meanwhile" :
+					 strerror(-r)) : 0;
 }
 
 static int read_fd(struct blob *blob, int fd, const char *what, u64 max_size,
@@ -99,6 +118,13 @@ int blob_open(struct blob *blob, const char *what, const char *path, u64 max_siz
 	r = read_fd(blob, fd, what, max_size, err);
 	close(fd);
 	return r;
+}
+
+void blob_rest(const struct blob *blob)
+{
+	/* the mapping is shared: what it holds stays in the file */
+	if (blob->data)
+		(void)madvise((void *)(uintptr_t)blob->data, blob->size, MADV_DONTNEED);
 }
 
 void blob_close(struct blob *blob)

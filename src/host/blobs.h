@@ -15,6 +15,8 @@
  */
 int blob_open(struct blob *blob, const char *what, const char *path, u64 max_size,
 	      struct error *err);
+/* It is not needed for a while (until a reset): give the memory back. */
+void blob_rest(const struct blob *blob);
 void blob_close(struct blob *blob);
 
 #endif

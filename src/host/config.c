@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The settings of a VM and every limit on them. */
 #include "config.h"
+#include "config_links.h"
 
 #include <trivet/bits.h>
 #include <trivet/machine.h>
@@ -21,6 +22,7 @@ static const char *const key_names[CONFIG_KEYS] = {
 	[KEY_INITRD] = "initrd",   [KEY_APPEND] = "append",
 	[KEY_CONSOLE] = "console", [KEY_TIMEOUT] = "timeout",
 	[KEY_HVC] = "hvc",	   [KEY_TESTDEV] = "testdev", [KEY_DISKS] = "disks",
+	[KEY_PORTS] = "ports",	   [KEY_VSOCK] = "vsock",   [KEY_BALLOON] = "balloon",
 	[KEY_NET] = "net",	   [KEY_PUBLISH] = "publish",
 	[KEY_SANDBOX] = "sandbox", [KEY_HUGEPAGES] = "hugepages",
 };
@@ -69,6 +71,7 @@ void config_fini(struct vm_config *cfg)
 	}
 	while (cfg->disk_count)
 		free(cfg->disks[--cfg->disk_count].path);
+	config_fini_links(cfg);
 }
 
 static int complain(struct config_source from, enum config_key key, int code,
@@ -78,7 +81,8 @@ static int complain(struct config_source from, enum config_key key, int code,
 		return error_set(err, code, "%s:%u: %s: %s", from.file, from.line,
 				 key_names[key], what);
 	return error_set(err, code, "--%s: %s",
-			 key == KEY_DISKS ? "disk" : key_names[key], what);
+			 key == KEY_DISKS ? "disk" :
+			 key == KEY_PORTS ? "port" : key_names[key], what);
 }
 
 int config_complain(const struct vm_config *cfg, enum config_key key, int code,
@@ -201,6 +205,10 @@ int config_set_number(struct vm_config *cfg, enum config_key key, u64 value,
 	case KEY_HVC:
 		cfg->hvc = value != 0;
 		break;
+	case KEY_BALLOON:
+		if (config_set_balloon(cfg, value, what, sizeof what))
+			return complain(from, key, -EINVAL, err, what);
+		break;
 	case KEY_TESTDEV:
 		cfg->testdev = value != 0;
 		break;
@@ -295,6 +303,19 @@ static int add_disk(struct vm_config *cfg, const char *text,
 	return 0;
 }
 
+static int set_link(struct vm_config *cfg, enum config_key key, const char *text,
+		    struct config_source from, struct error *err)
+{
+	char what[200];
+	int r = key == KEY_PORTS ? config_add_port(cfg, text, what, sizeof what) :
+				   config_set_vsock(cfg, text, what, sizeof what);
+
+	if (r)
+		return complain(from, key, r, err, what);
+	cfg->source[key] = from;
+	return 0;
+}
+
 static int complain_quoting(struct config_source from, enum config_key key,
 			    struct error *err, const char *text, const char *expected)
 {
@@ -372,8 +393,15 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 		ok = value || !strcmp(text, "false");
 		expected = "true or false";
 		break;
+	case KEY_BALLOON:
+		ok = size_parse(text, &value);
+		expected = "a size such as 256M, to be taken from the guest";
+		break;
 	case KEY_DISKS:
 		return add_disk(cfg, text, from, err);
+	case KEY_PORTS:
+	case KEY_VSOCK:
+		return set_link(cfg, key, text, from, err);
 	case KEY_NET:
 		return add_net(cfg, text, from, err);
 	case KEY_PUBLISH:
@@ -426,6 +454,8 @@ int config_check(const struct vm_config *cfg, struct error *err)
 	if (!cfg->kernel)
 		return error_set(err, -EINVAL, "no kernel: give --kernel FILE, or "
 				 "a VM file with the key kernel");
+	if (config_check_links(cfg, err))
+		return -EINVAL;
 	return check_nets(cfg, err);
 }
 

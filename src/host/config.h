@@ -28,6 +28,9 @@ enum config_key {
 	KEY_HUGEPAGES,
 	KEY_SANDBOX,
 	KEY_DISKS, /* --disk on the command line, which adds one */
+	KEY_PORTS, /* --port, likewise */
+	KEY_VSOCK,
+	KEY_BALLOON,
 	KEY_NET,     /* each --net adds one */
 	KEY_PUBLISH, /* each -p adds one */
 	CONFIG_KEYS
@@ -52,6 +55,14 @@ struct vm_disk {
 	char serial[BLOCK_SERIAL_MAX + 1]; /* "": one is made up */
 };
 
+#define CONFIG_MAX_PORTS 8
+
+struct vm_port {
+	char *name; /* letters, digits, '-', '_', '.': up to 63 */
+	char *path;
+	bool socket; /* path is a unix socket's, not a file's */
+};
+
 struct vm_config {
 	char *name;    /* letters, digits, '-', '_', '.': up to 63 */
 	char *engine;  /* "auto", "soft", "kvm" */
@@ -69,6 +80,12 @@ struct vm_config {
 	bool sandbox; /* by default */
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;
+	struct vm_port ports[CONFIG_MAX_PORTS];
+	unsigned port_count;
+	char *vsock;   /* path; NULL for none */
+	u64 vsock_cid;
+	bool balloon;
+	u64 balloon_size; /* bytes, taken from the guest at start */
 	struct net_card nets[CONFIG_MAX_NETS]; /* none is NET_NONE */
 	unsigned net_count;
 	struct net_forward forwards[CONFIG_MAX_FORWARDS];
@@ -87,7 +104,7 @@ const char *config_key_name(enum config_key key);
  * Sets one value, checked; err has one line that names the place and what was
  * expected. Text is parsed as its key needs. A disk, "FILE" with options
  * such as ",ro" after it (config_disk.c), is added to those that are there, and so
- * are a network card and a port forward; the card "none" takes those away that
+ * are a port, a network card and a port forward; the card "none" takes those away that
  * are there. -EINVAL, -ENOMEM.
  */
 int config_set_text(struct vm_config *cfg, enum config_key key, const char *text,
@@ -101,6 +118,9 @@ int config_complain(const struct vm_config *cfg, enum config_key key, int code,
 /* What only shows once all is known: a kernel is there ... */
 int config_check(const struct vm_config *cfg, struct error *err);
 
+/* Where in a port's text, "NAME=FILE" or "NAME=unix:PATH", the path begins; its end
+ * when it has none. */
+size_t config_port_path(const char *text);
 /* config_disk.c: a complaint's text in what, or 0 and *d filled in, -ENOMEM. */
 int config_parse_disk(struct vm_disk *d, const char *text, char *what, size_t size);
 /* The address of card number index: the one given, or one made of the name. */

@@ -151,6 +151,11 @@ void console_leave(struct console *c)
 	terminal_restore(&c->terminal);
 }
 
+bool console_size(const struct console *c, u16 *columns, u16 *rows)
+{
+	return c->interactive && terminal_size(STDIN_FILENO, columns, rows);
+}
+
 int console_input_fd(const struct console *c)
 {
 	return c->reads_stdin && c->input_count < INPUT_MAX ? STDIN_FILENO : -1;
@@ -158,7 +163,7 @@ int console_input_fd(const struct console *c)
 
 static void menu_show(void)
 {
-	log_text("\n[trivet] q quit   r reset   s statistics   h help   "
+	log_text("\n[trivet] q quit   r reset   s statistics   + - memory   h help   "
 		 "Ctrl-] sends Ctrl-]   any other key: back to the guest\n");
 }
 
@@ -176,6 +181,10 @@ static enum console_key menu_key(struct console *c, u8 key)
 	case 's':
 	case 'S':
 		return CONSOLE_KEY_STATS;
+	case '+':
+		return CONSOLE_KEY_MORE_MEMORY;
+	case '-':
+		return CONSOLE_KEY_LESS_MEMORY;
 	case 'h':
 	case 'H':
 	case '?':

@@ -17,6 +17,8 @@ enum console_key {
 	CONSOLE_KEY_QUIT,
 	CONSOLE_KEY_RESET,
 	CONSOLE_KEY_STATS,
+	CONSOLE_KEY_MORE_MEMORY, /* for the guest, from its balloon */
+	CONSOLE_KEY_LESS_MEMORY,
 };
 
 /*
@@ -41,6 +43,9 @@ int console_attach(struct console *c, struct vm *vm, struct error *err);
  */
 void console_enter(struct console *c);
 void console_leave(struct console *c);
+
+/* Characters across and down of the terminal; false when there is none. */
+bool console_size(const struct console *c, u16 *columns, u16 *rows);
 
 /* Event loop: the descriptor to wait on for input, or -1 for now. */
 int console_input_fd(const struct console *c);

@@ -4,6 +4,7 @@
  * VM from outside, always through vm_stop.
  */
 #include "host.h"
+#include "knobs.h"
 #include "log.h"
 #include "stats.h"
 
@@ -23,7 +24,8 @@
 /* One that was ignored at the start stays so: nohup and the shell's `&` mean it. */
 static void wanted_signals(sigset_t *set)
 {
-	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT };
+	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT,
+				      SIGWINCH };
 
 	sigemptyset(set);
 	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
@@ -126,6 +128,8 @@ static void signals_serve(struct host *h)
 			suspend(h);
 		else if (signo == SIGCONT)
 			console_enter(h->console);
+		else if (signo == SIGWINCH)
+			knobs_terminal_size(h);
 		else
 			quit(h, STATUS_SIGNAL + signo, strsignal(signo));
 	}
@@ -133,7 +137,9 @@ static void signals_serve(struct host *h)
 
 static void input_serve(struct host *h)
 {
-	switch (console_input(h->console)) {
+	enum console_key key = console_input(h->console);
+
+	switch (key) {
 	case CONSOLE_KEY_QUIT:
 		quit(h, STATUS_OK, "the operator quit");
 		break;
@@ -143,6 +149,11 @@ static void input_serve(struct host *h)
 	case CONSOLE_KEY_STATS:
 		stats_print(&h->vm, STATS_TEXT, platform_clock_ns() - h->start_ns,
 			    h->smaps_fd);
+		knobs_balloon_stats(h);
+		break;
+	case CONSOLE_KEY_MORE_MEMORY:
+	case CONSOLE_KEY_LESS_MEMORY:
+		knobs_balloon(h, key == CONSOLE_KEY_MORE_MEMORY);
 		break;
 	case CONSOLE_KEY_NONE:
 		break;

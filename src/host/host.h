@@ -8,6 +8,7 @@
 #include "args.h"
 #include "console.h"
 #include "disks.h"
+#include "links.h"
 #include "nets.h"
 #include "vcpus.h"
 
@@ -35,6 +36,7 @@ struct host {
 	struct machine *machine;
 	struct console *console;
 	struct disks disks;
+	struct links links;
 	struct nets nets;
 	struct events events;
 	struct vcpus vcpus;

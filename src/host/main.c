@@ -5,6 +5,7 @@
 #include "disks.h"
 #include "engines.h"
 #include "host.h"
+#include "links.h"
 #include "log.h"
 #include "nets.h"
 #include "vmfile.h"
@@ -65,7 +66,9 @@ static int check_files(const struct vm_config *cfg, struct error *err)
 	}
 	if (!r)
 		r = disks_check(cfg, err);
-	return r ? r : nets_check(cfg, err);
+	if (!r)
+		r = nets_check(cfg, err);
+	return r ? r : links_check(cfg, err);
 }
 
 static int command_check(const struct args *args)

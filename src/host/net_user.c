@@ -28,6 +28,7 @@ struct net_user {
 	struct pollfd *fds; /* fds[0] is net_port's */
 	unsigned count, size;
 	bool ra_armed;
+	bool resolved; /* frames that wait for the guest's address may go */
 	s64 ra_ms; /* when the timer of router advertisements is due */
 };
 
@@ -148,8 +149,19 @@ static int cb_get_revents(int index, void *opaque)
 
 /* The backend */
 
+/* Does the guest say its address: ARP, or ICMPv6? libslirp does not look at what
+ * waited for that before the next round. */
+static bool may_resolve(const struct netq_frame *f)
+{
+	const u8 *d = f->data;
+
+	return (d[12] == 0x08 && d[13] == 0x06) ||
+	       (d[12] == 0x86 && d[13] == 0xdd && f->length > 20 && d[20] == 58);
+}
+
 static void user_output(struct net_port *p, struct netq_frame *f)
 {
+	user_of(p)->resolved |= may_resolve(f);
 	if (f->offload.needs_csum)
 		net_csum_finish(f->data, f->length, &f->offload);
 	slirp_input(user_of(p)->slirp, f->data, (int)f->length);
@@ -171,6 +183,8 @@ static int sleep_ms(const struct net_user *u, u32 limit)
 		if (left < (s64)limit)
 			limit = (u32)left;
 	}
+	if (u->resolved)
+		return 0;
 	return limit > INT32_MAX ? -1 : (int)limit;
 }
 
@@ -196,6 +210,7 @@ static void user_round(struct net_port *p)
 	if (poll_sockets)
 		slirp_pollfds_fill(u->slirp, &limit, cb_add_poll, u);
 	r = net_port_wait(p, u->fds, u->count, sleep_ms(u, limit));
+	u->resolved = false;
 	if (poll_sockets)
 		slirp_pollfds_poll(u->slirp, r < 0, cb_get_revents, u);
 	run_timer(u);

@@ -67,6 +67,11 @@ void platform_ram_free(void *p, u64 size)
 		munmap(p, (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
 }
 
+void platform_ram_discard(void *p, u64 size)
+{
+	(void)madvise(p, size, MADV_DONTNEED); /* huge pages of a pool may refuse */
+}
+
 static u64 clock_read(clockid_t clock)
 {
 	struct timespec ts;

@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "engines.h"
 #include "hugepages.h"
+#include "knobs.h"
 #include "log.h"
 #include "sandbox.h"
 #include "stats.h"
@@ -16,6 +17,7 @@
 /* Output that nobody takes holds up the end this long at most. */
 #define PATIENCE_MS 10000
 #define PATIENCE_QUIT_MS 500
+#define PATIENCE_SOCKETS_MS 2000
 
 /* Guest memory costs nothing until touched, but a guest will touch it. */
 static int check_memory(const struct vm_config *cfg, struct error *err)
@@ -50,6 +52,13 @@ static void close_blobs(struct machine_config *m)
 	blob_close(&m->kernel);
 }
 
+/* The guest is loaded, until a reset. */
+static void rest_blobs(const struct machine_config *m)
+{
+	blob_rest(&m->kernel);
+	blob_rest(&m->initrd);
+}
+
 static int build_machine(struct host *h, const struct engine_ops *engine,
 			 struct error *err)
 {
@@ -63,11 +72,13 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
 	if (r)
 		vm_fini(&h->vm);
+	rest_blobs(&h->machine_config);
 	return r;
 }
 
 static void destroy_machine(struct host *h)
 {
+	links_finish(&h->links, 0);
 	disks_drain(&h->disks);
 	nets_detach(&h->nets);
 	machine_destroy(h->machine);
@@ -77,15 +88,19 @@ static void destroy_machine(struct host *h)
 /* Every file is open: the doors are closed, then the backends' threads start. */
 static int start_backends(struct host *h, struct error *err)
 {
-	const struct sandbox_needs needs = { .network = nets_need_sockets(&h->nets) };
-	int r = sandbox_begin(h->cfg->sandbox, &needs, err);
+	struct sandbox_needs needs = { .network = nets_need_sockets(&h->nets) };
+	int r;
 
+	links_needs(&h->links, &needs);
+	r = sandbox_begin(h->cfg->sandbox, &needs, err);
 	if (!r)
 		r = console_attach(h->console, &h->vm, err);
 	if (!r)
 		r = disks_attach(&h->disks, &h->vm, err);
 	if (!r)
 		r = nets_attach(&h->nets, &h->vm, err);
+	if (!r)
+		r = links_start(&h->links, &h->vm, err);
 	return r;
 }
 
@@ -108,6 +123,7 @@ static int live(struct host *h, struct error *err)
 		disks_drain(&h->disks); /* into the memory of before */
 		nets_detach(&h->nets);
 		r = machine_reset(h->machine, err);
+		rest_blobs(&h->machine_config);
 		if (!r)
 			r = nets_attach(&h->nets, &h->vm, err);
 		if (r)
@@ -164,7 +180,9 @@ static int run_built(struct host *h, struct error *err)
 	h->deadline_ns = h->cfg->timeout_ms ?
 			 h->start_ns + h->cfg->timeout_ms * 1000000 : ~(u64)0;
 	console_enter(h->console);
+	knobs_terminal_size(h);
 	r = live(h, err);
+	links_finish(&h->links, h->quitting ? PATIENCE_QUIT_MS : PATIENCE_SOCKETS_MS);
 	/* the guest's last words before ours, and the terminal in order */
 	console_finish(h->console, h->quitting ? PATIENCE_QUIT_MS : PATIENCE_MS);
 	if (r)
@@ -172,6 +190,8 @@ static int run_built(struct host *h, struct error *err)
 	else
 		status = conclude(h);
 	stats_print(&h->vm, h->stats, platform_clock_ns() - h->start_ns, h->smaps_fd);
+	if (h->stats == STATS_TEXT)
+		knobs_balloon_stats(h);
 	return status;
 }
 
@@ -193,13 +213,17 @@ static int run_host(struct host *h, struct error *err)
 		goto out_console;
 	if (nets_open(&h->nets, h->cfg, &h->machine_config, err))
 		goto out_disks;
-	if (build_machine(h, engine, err))
+	if (links_open(&h->links, h->cfg, &h->machine_config, err))
 		goto out_nets;
+	if (build_machine(h, engine, err))
+		goto out_links;
 	if (start_backends(h, err) == 0) {
 		err->msg[0] = 0;
 		status = run_built(h, err);
 	}
 	destroy_machine(h);
+out_links:
+	links_close(&h->links);
 out_nets:
 	nets_close(&h->nets);
 out_disks:
@@ -234,6 +258,8 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 		.cpu_model = cfg->cpu,
 		.cmdline = cfg->append,
 		.hvc = cfg->hvc,
+		.balloon = cfg->balloon,
+		.balloon_size = cfg->balloon_size,
 		.testdev = cfg->testdev,
 	};
 	status = run_host(h, &err);

@@ -217,6 +217,7 @@ static const struct sandbox_rule main_thread[] = {
 	CALL_IF2(seccomp, INT(0, SECCOMP_SET_MODE_FILTER), INT(1, 0)),
 	/* may we use the terminal now? It is made raw as it is put back. */
 	CALL_IF(ioctl, INT(1, TIOCGPGRP)),
+	CALL_IF(ioctl, INT(1, TIOCGWINSZ)), /* its size, for the guest's console */
 	CALL(getpgrp),
 	CALL(getrusage),	/* statistics */
 	CALL(pread64),		/* and /proc/self/smaps for them */

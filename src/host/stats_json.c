@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics for programs: one line of JSON. */
 #include "stats.h"
+#include "sandbox.h"
 
 typedef unsigned long long ull;
 
@@ -110,8 +111,8 @@ void stats_write_json(FILE *f, const struct stats_view *s)
 {
 	fprintf(f, "{\"name\":");
 	write_string(f, s->vm->name);
-	fprintf(f, ",\"engine\":\"%s\",\"elapsed_s\":%.6f,\"cpu_s\":%.6f,",
-		s->vm->engine->name, s->elapsed_s, s->cpu_s);
+	fprintf(f, ",\"engine\":\"%s\",\"elapsed_s\":%.6f,\"cpu_s\":%.6f,\"sandbox\":\"%s\",",
+		s->vm->engine->name, s->elapsed_s, s->cpu_s, sandbox_state());
 	write_memory(f, s);
 	fprintf(f, ",\"vcpus\":[");
 	for (unsigned i = 0; i < s->vm->vcpu_count; i++) {

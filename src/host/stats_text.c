@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics for people. */
 #include "stats.h"
+#include "sandbox.h"
 
 typedef unsigned long long ull;
 
@@ -80,8 +81,9 @@ static void write_group(FILE *f, const struct io_group *g)
 
 void stats_write_text(FILE *f, const struct stats_view *s)
 {
-	fprintf(f, "%s: engine %s, %.3f s, %.3f s of CPU time\n", s->vm->name,
-		s->vm->engine->name, s->elapsed_s, s->cpu_s);
+	fprintf(f, "%s: engine %s, %.3f s, %.3f s of CPU time, sandbox %s\n",
+		s->vm->name, s->vm->engine->name, s->elapsed_s, s->cpu_s,
+		sandbox_state());
 	write_memory(f, s);
 	for (unsigned i = 0; i < s->vm->vcpu_count; i++)
 		write_vcpu(f, s, s->vm->vcpus[i]);

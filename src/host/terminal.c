@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static struct terminal *_Atomic raw_terminal;
@@ -85,6 +86,17 @@ int terminal_raw(struct terminal *t, int fd)
 	if (r)
 		raw_terminal = NULL;
 	return r;
+}
+
+bool terminal_size(int fd, u16 *columns, u16 *rows)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0 || !size.ws_col || !size.ws_row)
+		return false;
+	*columns = size.ws_col;
+	*rows = size.ws_row;
+	return true;
 }
 
 void terminal_restore(struct terminal *t)

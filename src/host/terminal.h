@@ -21,6 +21,8 @@ bool terminal_usable(int fd);
 int terminal_raw(struct terminal *t, int fd);
 /* Raw again, after another program set it otherwise; only while t->raw. */
 void terminal_again(const struct terminal *t);
+/* Its size in characters; false when nobody knows. */
+bool terminal_size(int fd, u16 *columns, u16 *rows);
 /* The raw terminal, if there is one, as it was: for a signal handler or a last
  * gasp, after which the process ends. Any thread. */
 void terminal_rescue(void);

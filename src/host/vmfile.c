@@ -20,8 +20,9 @@ struct vmfile {
 	u64 *cpus;
 	double *timeout;
 	int *hvc, *testdev, *sandbox, *hugepages;
-	char **disks;
-	unsigned disks_count;
+	char **disks, **ports;
+	unsigned disks_count, ports_count;
+	char *vsock, *balloon;
 	char **net, **publish;
 	unsigned net_count, publish_count;
 };
@@ -32,6 +33,10 @@ static const cyaml_schema_value_t line_schema = {
 
 static const cyaml_schema_value_t disk_schema = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 4095),
+};
+
+static const cyaml_schema_value_t port_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 4095 + 64),
 };
 
 static const cyaml_strval_t truth[] = { { "false", 0 }, { "true", 1 } };
@@ -71,6 +76,10 @@ static const cyaml_schema_field_t fields[] = {
 			     struct vmfile, sandbox, truth, ARRAY_SIZE(truth)),
 	CYAML_FIELD_SEQUENCE("disks", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			     struct vmfile, disks, &disk_schema, 0, 1024),
+	CYAML_FIELD_SEQUENCE("ports", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct vmfile, ports, &port_schema, 0, 1024),
+	TEXT(vsock, 4095),
+	TEXT(balloon, 32),
 	CYAML_FIELD_SEQUENCE("net", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			     struct vmfile, net, &line_schema, 0, 1024),
 	CYAML_FIELD_SEQUENCE("publish", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -137,6 +146,8 @@ static const char *key_expects(const char *key)
 		return "true or false";
 	if (!strcmp(key, "disks"))
 		return "a list of images, each a line `- FILE` or `- FILE,ro`";
+	if (!strcmp(key, "ports"))
+		return "a list of ports, each a line `- NAME=FILE` or `- NAME=unix:PATH`";
 	if (!strcmp(key, "net"))
 		return "a list of network cards, each a line `- user` or `- tap:INTERFACE`";
 	if (!strcmp(key, "publish"))
@@ -235,6 +246,32 @@ static int apply_disks(const struct apply *a, const struct vmfile *f)
 	return r;
 }
 
+/* The path is relative to the VM file, the name before it stays. */
+static int apply_port(const struct apply *a, const char *text)
+{
+	size_t at = config_port_path(text);
+	char *path = path_resolve(a->path, text + at), *full = NULL;
+	int r;
+
+	if (!path || asprintf(&full, "%.*s%s", (int)at, text, path) < 0)
+		r = error_set(a->err, -ENOMEM, "%s: out of memory", a->path);
+	else
+		r = config_set_text(a->cfg, KEY_PORTS, full, source_of(a, KEY_PORTS),
+				    a->err);
+	free(full);
+	free(path);
+	return r;
+}
+
+static int apply_ports(const struct apply *a, const struct vmfile *f)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < f->ports_count && !r; i++)
+		r = apply_port(a, f->ports[i]);
+	return r;
+}
+
 static int apply_lines(const struct apply *a, enum config_key key, char *const *lines,
 		       unsigned count)
 {
@@ -268,12 +305,16 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 		return r;
 	if (f->hugepages && (r = apply_number(a, KEY_HUGEPAGES, (u64)*f->hugepages)))
 		return r;
+	if ((r = apply_path(a, KEY_VSOCK, f->vsock)) ||
+	    (r = apply_text(a, KEY_BALLOON, f->balloon)))
+		return r;
 	if (f->sandbox && (r = apply_number(a, KEY_SANDBOX, (u64)*f->sandbox)))
 		return r;
 	if ((r = apply_lines(a, KEY_NET, f->net, f->net_count)) ||
 	    (r = apply_lines(a, KEY_PUBLISH, f->publish, f->publish_count)))
 		return r;
-	return apply_disks(a, f);
+	r = apply_disks(a, f);
+	return r ? r : apply_ports(a, f);
 }
 
 static int parse(struct vm_config *cfg, const char *path, const u8 *text,

@@ -75,7 +75,8 @@ static int scan_nested(struct scan *s, const yaml_event_t *e)
 
 static bool takes_list(const char *key)
 {
-	return !strcmp(key, "disks") || !strcmp(key, "net") || !strcmp(key, "publish");
+	return !strcmp(key, "disks") || !strcmp(key, "ports") ||
+	       !strcmp(key, "net") || !strcmp(key, "publish");
 }
 
 static int scan_list(struct scan *s, const yaml_event_t *e)

@@ -102,7 +102,7 @@ int boot_state_flat32(struct machine *m, struct x86_state *st, u32 entry,
 	if (r)
 		return r;
 	set_flat(st, BOOT_CS32, SA_DB, entry);
-	st->cr0 = CR0_PE | CR0_ET;
+	st->cr0 = CR0_PE | CR0_ET | CR0_NE; /* x87 errors are #MF until it says otherwise */
 	st->cr4 = 0;
 	st->efer = 0;
 	return 0;

@@ -4,6 +4,7 @@
 
 #include <trivet/device/acpi_pm.h>
 #include <trivet/device/debug_exit.h>
+#include <trivet/device/ferr.h>
 #include <trivet/device/fw_cfg.h>
 #include <trivet/device/hypercall.h>
 #include <trivet/device/i8042.h>
@@ -15,10 +16,12 @@
 #include <trivet/device/testdev.h>
 #include <trivet/pci.h>
 #include <trivet/string.h>
+#include <trivet/virtio/balloon.h>
 #include <trivet/virtio/blk.h>
 #include <trivet/virtio/console.h>
 #include <trivet/virtio/net.h>
 #include <trivet/virtio/rng.h>
+#include <trivet/virtio/vsock.h>
 
 static void testdev_flush(void *ctx, gpa_t page)
 {
@@ -71,6 +74,10 @@ static int create_legacy(struct devices *d, struct vm *vm,
 	r = acpi_pm_create(vm, &d->acpi_pm);
 	if (r)
 		return r;
+	*what = "x87 error port";
+	r = ferr_create(vm, &d->ferr);
+	if (r)
+		return r;
 	rtc_set_alarm_hook(d->rtc, acpi_pm_rtc_alarm, d->acpi_pm);
 	*what = "PCI host bridge";
 	return pci_host_create(vm, &d->pci_host);
@@ -94,6 +101,28 @@ static int create_test_aids(struct devices *d, struct vm *vm,
 	return testdev_create(vm, testdev_flush, vm, &d->testdev);
 }
 
+/* Console and named ports, balloon, vsock: those that were asked for. */
+static int create_channels(struct devices *d, struct vm *vm,
+			   const struct machine_config *c, const char **what)
+{
+	struct chardev *console = c->hvc ? c->console : NULL;
+	int r = 0;
+
+	*what = "virtio console";
+	if (console || c->port_count)
+		r = virtio_console_create(vm, d->pci_host, console, c->ports,
+					  c->port_count, &d->hvc);
+	if (r)
+		return r;
+	*what = "virtio balloon";
+	if (c->balloon)
+		r = virtio_balloon_create(vm, d->pci_host, c->balloon_size, &d->balloon);
+	if (r)
+		return r;
+	*what = "virtio vsock";
+	return c->vsock ? virtio_vsock_create(vm, d->pci_host, c->vsock, &d->vsock) : 0;
+}
+
 static int create_virtio(struct devices *d, struct vm *vm,
 			 const struct machine_config *c, const char **what)
 {
@@ -113,10 +142,9 @@ static int create_virtio(struct devices *d, struct vm *vm,
 		return r;
 	*what = "virtio entropy device";
 	r = virtio_rng_create(vm, d->pci_host, &d->rng);
-	if (r || !c->hvc || !c->console)
+	if (r)
 		return r;
-	*what = "virtio console";
-	return virtio_console_create(vm, d->pci_host, c->console, &d->hvc);
+	return create_channels(d, vm, c, what);
 }
 
 int devices_create(struct devices *d, struct vm *vm,
@@ -154,9 +182,14 @@ void devices_reset(struct devices *d, bool asleep)
 	virtio_rng_reset(d->rng);
 	if (d->hvc)
 		virtio_console_reset(d->hvc);
+	if (d->balloon)
+		virtio_balloon_reset(d->balloon);
+	if (d->vsock)
+		virtio_vsock_reset(d->vsock);
 	pci_host_reset(d->pci_host);
 	if (!asleep)
 		acpi_pm_reset(d->acpi_pm);
+	ferr_reset(d->ferr);
 	i8042_reset(d->i8042);
 	serial_reset(d->com1);
 	if (!asleep)
@@ -182,11 +215,14 @@ void devices_destroy(struct devices *d)
 		DESTROY(d, nets[i], virtio_net_destroy);
 	DESTROY(d, rng, virtio_rng_destroy);
 	DESTROY(d, hvc, virtio_console_destroy);
+	DESTROY(d, balloon, virtio_balloon_destroy);
+	DESTROY(d, vsock, virtio_vsock_destroy);
 	DESTROY(d, testdev, testdev_destroy);
 	DESTROY(d, fw_cfg, fw_cfg_destroy);
 	DESTROY(d, debug_exit, debug_exit_destroy);
 	DESTROY(d, pci_host, pci_host_destroy);
 	DESTROY(d, acpi_pm, acpi_pm_destroy);
+	DESTROY(d, ferr, ferr_destroy);
 	DESTROY(d, i8042, i8042_destroy);
 	DESTROY(d, com1, serial_destroy);
 	DESTROY(d, rtc, rtc_destroy);

@@ -14,6 +14,7 @@ struct devices {
 	struct rtc *rtc;
 	struct serial *com1;
 	struct i8042 *i8042;
+	struct ferr *ferr;
 	struct acpi_pm *acpi_pm;
 	struct pci_host *pci_host;
 	struct debug_exit *debug_exit;
@@ -21,6 +22,8 @@ struct devices {
 	struct testdev *testdev;
 	struct virtio_rng *rng;
 	struct virtio_console *hvc;
+	struct virtio_balloon *balloon;
+	struct virtio_vsock *vsock;
 	struct virtio_blk *disks[MACHINE_MAX_DISKS];
 	struct virtio_net *nets[MACHINE_MAX_NETS];
 };

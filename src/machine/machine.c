@@ -172,10 +172,11 @@ int machine_reset(struct machine *m, struct error *err)
 {
 	if (acpi_pm_sleeping(m->devices.acpi_pm))
 		return machine_sleep(m, err);
-	memmap_clear(m->vm);
+	/* devices first: a backend's thread writes to RAM as long as they run */
 	platform_mutex_lock(&m->vm->lock);
 	devices_reset(&m->devices, false);
 	platform_mutex_unlock(&m->vm->lock);
+	memmap_clear(m->vm);
 	vm_clear_stop(m->vm);
 	return power_up(m, err);
 }
@@ -183,6 +184,26 @@ int machine_reset(struct machine *m, struct error *err)
 void machine_power_button(struct machine *m)
 {
 	acpi_pm_power_button(m->devices.acpi_pm);
+}
+
+void machine_resize_console(struct machine *m, u16 columns, u16 rows)
+{
+	if (m->devices.hvc)
+		virtio_console_resize(m->devices.hvc, columns, rows);
+}
+
+bool machine_balloon_target(struct machine *m, u64 bytes)
+{
+	if (m->devices.balloon)
+		virtio_balloon_target(m->devices.balloon, bytes);
+	return m->devices.balloon;
+}
+
+bool machine_balloon_stats(const struct machine *m, struct virtio_balloon_stats *stats)
+{
+	if (m->devices.balloon)
+		virtio_balloon_stats(m->devices.balloon, stats);
+	return m->devices.balloon;
 }
 
 void machine_destroy(struct machine *m)

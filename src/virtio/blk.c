@@ -36,6 +36,7 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 /* Chains taken before others get vm->lock: a guest that never stops offering must
  * not keep it. */
 #define TAKE_MAX 256
+#define TAKE_PAUSE_NS 10000
 
 /* In the order of enum block_op. */
 static const char *const op_names[] = { "read", "write", "flush", "discard",
@@ -242,7 +243,7 @@ static void blk_take(struct virtio_blk *b)
 	while (b->free && n < TAKE_MAX && take_one(b))
 		n++;
 	if (n == TAKE_MAX)
-		timer_set(&b->more, platform_clock_ns());
+		timer_set(&b->more, platform_clock_ns() + TAKE_PAUSE_NS);
 	if (b->backend->ops->commit)
 		b->backend->ops->commit(b->backend);
 }

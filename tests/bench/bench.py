@@ -17,6 +17,7 @@ import sys
 import time
 
 import debian_boot
+import disk
 import netbench
 from initramfs import write_initramfs
 
@@ -327,18 +328,22 @@ def main():
     args = parse_arguments()
     try:
         legs = measure(args, prepare(args))
+        disks = disk.measure_for(args)
         net = netbench.measure(args) if args.net_mib else {}
     except (BenchError, RuntimeError, OSError, subprocess.SubprocessError) as e:
         print(f"bench: {e}", file=sys.stderr)
         return 1
     print_table(legs, args.runs)
     print_rest(legs)
+    if disks:
+        disk.print_table(disks)
     if net:
         netbench.print_table(net)
     from_disk = debian_boot.measure(args)
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump({"runs": args.runs, "legs": legs, "net_mb_s": net,
+                       "disk_requests_s": disks,
                        "debian_from_disk_s": from_disk, "expectations": [
                 {"what": w, "measured": m, "met": ok}
                 for w, m, ok in expectations(legs)]}, f, indent=1)

@@ -10,6 +10,8 @@ from conftest import BOOT_SECONDS, ROOT, ended, spawn
 BASE = ROOT / 'build/debian/base'
 KEY = ROOT / 'build/debian/id_ed25519'
 VM_FILE = ROOT / 'examples/debian.yaml'
+# systemd starts a lot: on a busy machine several minutes' worth.
+LOGIN_SECONDS = 600
 DONE = re.compile(r'\[status (\d+)\]')
 
 
@@ -49,7 +51,7 @@ class Machine:
                            capture_output=True)
 
     def start(self, *options):
-        return Console(spawn('run', self.vm_file, *options, timeout=BOOT_SECONDS))
+        return Console(spawn('run', self.vm_file, *options, timeout=LOGIN_SECONDS))
 
     def fsck(self):
         """The image from outside: (status, text); status 0 is a clean file system."""
@@ -109,4 +111,4 @@ class Console:
     def poweroff(self):
         """Powers off from the shell; the program's exit status."""
         self.child.sendline('poweroff')
-        return ended(self.child)
+        return ended(self.child, timeout=LOGIN_SECONDS)

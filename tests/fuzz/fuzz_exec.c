@@ -86,7 +86,7 @@ static void bus_lock(struct x86_cpu *c, bool on)
 }
 
 static const struct x86_env env = { io_read,  io_write,	 mmio_read, mmio_write, msr_read,
-				    msr_write, get_tpr,	 set_tpr,   page,	code_write, bus_lock, NULL };
+				    msr_write, get_tpr,	 set_tpr,   page,	code_write, bus_lock, NULL, NULL };
 
 static u64 take(const u8 **data, size_t *size, unsigned n)
 {

@@ -192,6 +192,15 @@ static void on_step(struct frame *f)
 	f->flags &= ~(ulong)FLAG_TF;
 }
 
+/* Undefined while IA32_CSTAR is zero, as Intel's are always: back to the kernel. */
+static void on_undefined(struct frame *f)
+{
+	stepped_cs = (u32)f->cs;
+	f->ip = (ulong)syscall_back;
+	f->cs = SEL_CODE;
+	f->ss = SEL_DATA;
+}
+
 static void test_syscall32(void)
 {
 	void (*enter)(void) = (void (*)(void))enter_user32;
@@ -209,6 +218,12 @@ static void test_syscall32(void)
 	enter();
 	trap_set_hook(DB, NULL);
 	check_eq(stepped_cs, SEL_USER_CODE32, "sysret-steps-at-once");
+	wrmsr(MSR_CSTAR, 0);
+	stepped_cs = want_step = 0;
+	trap_set_hook(UD, on_undefined);
+	enter();
+	trap_set_hook(UD, NULL);
+	check_eq(stepped_cs, SEL_USER_CODE32, "syscall-from-32-bit-without-cstar");
 }
 
 void test_main(void)

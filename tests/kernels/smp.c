@@ -271,11 +271,28 @@ static void add_split(unsigned index)
 	}
 }
 
+/* Half of them across the page end, half within the page: the low bytes are the
+ * same ones. */
+static void add_beside(unsigned index)
+{
+	for (int i = 0; i < 5000; i++)
+		if (index & 1)
+			__asm__ volatile("lock addl $0x10000, %0"
+					 : "+m"(*(u32 *)(straddle + 4092)) : : "cc");
+		else
+			__asm__ volatile("lock incl %0"
+					 : "+m"(*(u32 *)(straddle + 4094)) : : "cc");
+}
+
 static void test_split(void)
 {
 	check(everywhere(add_split), "split-lock-finish");
 	check(*(u64 *)(straddle + 61) == 5000ull * cpus, "split-lock-line");
 	check(*(u64 *)(straddle + 4093) == 5000ull * cpus, "split-lock-page");
+	memset(straddle, 0, sizeof straddle);
+	check(everywhere(add_beside), "split-lock-beside-finish");
+	check((*(u32 *)(straddle + 4094) & 0xffff) == (u16)(5000u * cpus),
+	      "split-lock-beside");
 }
 
 /* Store buffering: with a locked instruction between, never both zero. */

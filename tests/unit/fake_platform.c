@@ -39,6 +39,14 @@ void platform_ram_free(void *p, u64 size)
 	free(p);
 }
 
+void platform_ram_discard(void *p, u64 size)
+{
+	if (((uintptr_t)p | size) & ~PAGE_MASK)
+		__builtin_trap();
+	fake.discards++;
+	memset(p, 0, size);
+}
+
 u64 platform_clock_ns(void)
 {
 	return fake.clock_ns;

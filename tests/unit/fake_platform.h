@@ -11,6 +11,7 @@ struct fake_platform {
 	u64 counter_hz;
 	u64 armed_ns; /* last platform_timer_arm */
 	unsigned wakes;
+	unsigned discards; /* calls of platform_ram_discard */
 	u64 random;
 	bool alloc_budget_on; /* make the nth allocation from now fail */
 	u64 alloc_budget;

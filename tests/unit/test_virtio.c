@@ -410,6 +410,8 @@ static void test_console_output(void **state)
 	assert_int_equal(vx_used(x), 1);
 	assert_int_equal(x->written, 5000);
 	assert_memory_equal(x->output, x->ram + VX_DATA, 5000);
+	fake.clock_ns += NS_PER_SEC;
+	timers_run(&x->vm);
 	assert_int_equal(x->lines.level, BIT(19));
 	/* a reset in the middle forgets the rest */
 	x->room = 0;

@@ -131,7 +131,7 @@ static const struct {
 	{ "kernel: k\ndisks: a.img\n", "dir/vm.yaml:2: disks:", "list of images" },
 	{ "kernel: k\ndisks:\n- [a]\n", "dir/vm.yaml:3: disks:", "plain values" },
 	{ "kernel: k\ndisks:\n- f: a\n", "dir/vm.yaml:3: disks:", "plain values" },
-	{ "kernel: k\ndisks:\n- a,r\n", "dir/vm.yaml:2: disks:", ",ro or ,rw" },
+	{ "kernel: k\ndisks:\n- a,r\n", "dir/vm.yaml:2: disks:", "expected ,ro ,rw" },
 	{ "kernel: k\ndisks:\n- ''\n", "dir/vm.yaml:2: disks:", "" },
 	{ "kernel: [k]\n", "dir/vm.yaml:1: kernel:", "one value" },
 	{ "kernel: k\ntestdev: maybe\n", "dir/vm.yaml:2: testdev:", "true or false" },

@@ -135,7 +135,9 @@ static inline bool vx_full(struct chardev *cd)
 	return !CONTAINER_OF(cd, struct vx, chardev)->room;
 }
 
-static const struct chardev_ops vx_chardev_ops = { vx_write, vx_input_ready, vx_full };
+static const struct chardev_ops vx_chardev_ops = {
+	.write = vx_write, .input_ready = vx_input_ready, .full = vx_full,
+};
 
 static int vx_send(void *ctx, u64 address, u32 data)
 {
@@ -169,7 +171,8 @@ static inline void vx_init(struct vx *x, bool read_only)
 	x->room = 1u << 30;
 	if (virtio_blk_create(&x->vm, x->pci, "test disk", &x->backend, &x->blk) ||
 	    virtio_rng_create(&x->vm, x->pci, &x->rng) ||
-	    virtio_console_create(&x->vm, x->pci, &x->chardev, &x->console))
+	    virtio_console_create(&x->vm, x->pci, &x->chardev, NULL, 0,
+				  &x->console))
 		__builtin_trap();
 }
 

@@ -35,6 +35,7 @@ mkdir -p "$out/kernel"
 deb=$(ls "$download/$package"_*.deb)
 dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out/kernel" --wildcards \
 	./boot './lib/modules/*/kernel/drivers/*virtio*' \
+	'./lib/modules/*/kernel/net/vmw_vsock/v*' \
 	'./lib/modules/*/kernel/drivers/net/net_failover.ko' \
 	'./lib/modules/*/kernel/net/core/failover.ko' './lib/modules/*/kernel/arch/x86/kvm/*' \
 	'./lib/modules/*/kernel/virt/lib/*'

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes a small initramfs from busybox-static and tools/guest/init. Programs in
-# EXTRA, if there are any, go to /bench; the modules of KERNEL (its unpacked
-# package) that a network card needs to /modules. The same input gives the same bytes.
+# EXTRA, if there are any, go to /bench; drivers out of KERNEL, Debian's unpacked, to
+# /modules. The same input gives the same bytes.
 # usage: tools/guest/mkinitrd.sh OUT.gz EXTRA KERNEL
 set -eu
 out=$1 extra=$2 kernel=$3
@@ -25,17 +25,16 @@ for applet in $("$busybox" --list-full); do
 done
 cp "$here/init" "$tree/init"
 chmod 755 "$tree/init" "$tree/bin/busybox"
+for module in drivers/virtio/virtio_ring drivers/virtio/virtio \
+	drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci_legacy_dev \
+	drivers/virtio/virtio_pci drivers/virtio/virtio_balloon drivers/char/virtio_console \
+	net/vmw_vsock/vsock net/vmw_vsock/vmw_vsock_virtio_transport_common \
+	net/vmw_vsock/vmw_vsock_virtio_transport net/core/failover \
+	drivers/net/net_failover drivers/net/virtio_net; do
+	cp "$kernel"/lib/modules/*/kernel/$module.ko "$tree/modules/"
+done
 cp "$here/udhcpc.script" "$tree/etc/udhcpc.script"
 chmod 755 "$tree/etc/udhcpc.script"
-# in the order in which init loads them
-n=0
-for module in drivers/virtio/virtio_ring drivers/virtio/virtio \
-	drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci_modern_dev \
-	drivers/virtio/virtio_pci net/core/failover drivers/net/net_failover \
-	drivers/net/virtio_net; do
-	cp "$kernel"/lib/modules/*/kernel/$module.ko "$tree/modules/$n-${module##*/}.ko"
-	n=$((n + 1))
-done
 [ ! -d "$extra" ] || cp -R "$extra/." "$tree/bench/"
 
 find "$tree" -exec touch -h -d @0 {} +

@@ -11,7 +11,7 @@
 
 struct virtio_device;
 
-#define VIRTIO_QUEUES_MAX 4
+#define VIRTIO_QUEUES_MAX 20
 #define VIRTIO_CONFIG_MAX 64
 
 enum virtio_id {
@@ -19,6 +19,8 @@ enum virtio_id {
 	VIRTIO_ID_BLOCK = 2,
 	VIRTIO_ID_CONSOLE = 3,
 	VIRTIO_ID_RNG = 4,
+	VIRTIO_ID_BALLOON = 5,
+	VIRTIO_ID_VSOCK = 19,
 };
 
 enum virtio_status {

@@ -97,12 +97,16 @@ bool x87_pending(struct x86_cpu *c)
 }
 
 /*
- * With CR0.NE clear a PC signals FERR# and gets IRQ 13 instead (SDM vol. 3A
- * 2.5, appendix D). This machine has no such wire: #MF in both cases.
+ * With CR0.NE clear the CPU asserts FERR# and waits in front of the instruction for
+ * an interrupt: on a PC, the one that FERR# makes (SDM vol. 1 D.2.1.1; vol. 3A 2.5).
  */
 int x87_raise(struct x86_cpu *c)
 {
-	return x86_fault(c, EXC_MF);
+	if ((c->cr0 & CR0_NE) || !c->env->fpu_error)
+		return x86_fault(c, EXC_MF);
+	c->env->fpu_error(c);
+	c->rip -= c->insn->len;
+	return X86_HALT;
 }
 
 void x86_fpu_enter(struct x86_cpu *c)

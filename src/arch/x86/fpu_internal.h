@@ -274,17 +274,27 @@ FPU_INLINE void *sse_reg(struct x86_cpu *c, unsigned n)
 	return c->fx.xmm[n];
 }
 
-/* xmm, xmm */
+/* The slow path, memory of size bytes: for what sse_exec_mem leaves alone. */
+int sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
+		      unsigned size, bool align, enum sse_fp fp);
+
+/*
+ * A whole handler: xmm, xmm and xmm, memory. The ways that are not the common one
+ * end in a call that returns for the handler, so that it needs no stack frame.
+ */
 FPU_INLINE int sse_exec_reg(struct x86_cpu *c, const struct x86_insn *i,
 			    sse_raw raw, enum sse_fp fp)
 {
+	void *dst = sse_reg(c, i->reg);
+	const void *src = sse_reg(c, i->rm);
+
 	SSE_CHECK(c);
-	return sse_run(c, raw, sse_reg(c, i->reg), sse_reg(c, i->rm), fp);
+	if (fp != FP_NONE && unlikely(sse_unmasked(c)))
+		return sse_run_unmasked(c, raw, dst, src, fp);
+	raw(dst, src);
+	return x86_chain(c, i, X86_OK);
 }
 
-/* xmm, memory of size bytes; the slow path is in fpu.c. */
-int sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
-		      unsigned size, bool align, enum sse_fp fp);
 FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 			    sse_raw raw, unsigned size, bool align,
 			    enum sse_fp fp, bool plain)
@@ -294,9 +304,10 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 	SSE_CHECK(c);
 	src = plain ? fpu_fast_plain(c, i, size, X86_READ, align) :
 		      fpu_fast(c, i, size, X86_READ, align);
-	if (unlikely(!src))
+	if (unlikely(!src) || (fp != FP_NONE && unlikely(sse_unmasked(c))))
 		return sse_exec_mem_slow(c, i, raw, size, align, fp);
-	return sse_run(c, raw, sse_reg(c, i->reg), src, fp);
+	raw(sse_reg(c, i->reg), src);
+	return x86_chain(c, i, X86_OK);
 }
 
 /* The raw function of an instruction `insn source, %xmm`. */
@@ -315,17 +326,15 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 	SSE_RAW(name, insn)                                                    \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return x86_chain(c, i, sse_exec_reg(c, i, raw_##name, fp));    \
+		return sse_exec_reg(c, i, raw_##name, fp);                     \
 	}                                                                      \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return x86_chain(c, i, sse_exec_mem(c, i, raw_##name, size,    \
-						    align, fp, false));        \
+		return sse_exec_mem(c, i, raw_##name, size, align, fp, false); \
 	}                                                                      \
 	static int name##_p(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return x86_chain(c, i, sse_exec_mem(c, i, raw_##name, size,    \
-						    align, fp, true));         \
+		return sse_exec_mem(c, i, raw_##name, size, align, fp, true);  \
 	}
 
 #define SSE_ENTRY(name) { name##_r, name##_m, NULL }

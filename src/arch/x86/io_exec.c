@@ -57,23 +57,17 @@ static bool count_is_zero(const struct x86_cpu *c, const struct x86_insn *i)
 	return repeated(i) && !(c->gpr[REG_RCX] & bits_mask(i->addrsize * 8u));
 }
 
-/* One iteration is done: step, and go back for the next one by way of the run
- * loop, so that interrupts and traps come between. */
-static int string_step(struct x86_cpu *c, const struct x86_insn *i, unsigned reg, int r)
+/* One element is done: step. */
+static void string_step(struct x86_cpu *c, const struct x86_insn *i, unsigned reg)
 {
 	u64 n = io_size(i);
 
 	reg_add(c, reg, i->addrsize, c->rflags & FL_DF ? 0 - n : n);
-	if (!repeated(i))
-		return r;
-	reg_add(c, REG_RCX, i->addrsize, ~(u64)0);
-	if (count_is_zero(c, i))
-		return r;
-	c->rip -= i->len;
-	return X86_BREAK;
+	if (repeated(i))
+		reg_add(c, REG_RCX, i->addrsize, ~(u64)0);
 }
 
-static int exec_ins(struct x86_cpu *c, const struct x86_insn *i)
+static int ins_one(struct x86_cpu *c, const struct x86_insn *i)
 {
 	u64 di = c->gpr[REG_RDI] & bits_mask(i->addrsize * 8u);
 	unsigned size = io_size(i);
@@ -81,8 +75,6 @@ static int exec_ins(struct x86_cpu *c, const struct x86_insn *i)
 	u32 v = 0;
 	int r, r2;
 
-	if (count_is_zero(c, i))
-		return X86_OK;
 	r = x86_io_check(c, port, size);
 	if (!r) /* a fault must come before the device is read */
 		r = x86_probe(c, SEG_ES, di, size, X86_WRITE);
@@ -91,24 +83,52 @@ static int exec_ins(struct x86_cpu *c, const struct x86_insn *i)
 	if (r < 0)
 		return r;
 	r2 = x86_store(c, SEG_ES, di, size, v);
-	return r2 < 0 ? r2 : string_step(c, i, REG_RDI, r2 ? r2 : r);
+	if (r2 < 0)
+		return r2;
+	string_step(c, i, REG_RDI);
+	return r2 ? r2 : r;
 }
 
-static int exec_outs(struct x86_cpu *c, const struct x86_insn *i)
+static int outs_one(struct x86_cpu *c, const struct x86_insn *i)
 {
 	u64 si = c->gpr[REG_RSI] & bits_mask(i->addrsize * 8u), v = 0;
 	unsigned size = io_size(i);
 	u16 port = (u16)c->gpr[REG_RDX];
 	int r;
 
-	if (count_is_zero(c, i))
-		return X86_OK;
 	r = x86_io_check(c, port, size);
 	if (!r)
 		r = x86_load(c, i->seg, si, size, &v);
 	if (r >= 0)
 		r = x86_io_out(c, port, size, (u32)v);
-	return r < 0 ? r : string_step(c, i, REG_RSI, r);
+	if (r >= 0)
+		string_step(c, i, REG_RSI);
+	return r;
+}
+
+/* Until done, or the run loop must come between two elements. */
+static int io_string(struct x86_cpu *c, const struct x86_insn *i, x86_exec_fn one)
+{
+	int r = X86_OK;
+
+	while (!count_is_zero(c, i)) {
+		r = one(c, i);
+		if (r < 0 || !repeated(i))
+			return r;
+		if ((r || x86_rep_wanted(c)) && !count_is_zero(c, i))
+			return x86_rep_again(c, i);
+	}
+	return r;
+}
+
+static int exec_ins(struct x86_cpu *c, const struct x86_insn *i)
+{
+	return io_string(c, i, ins_one);
+}
+
+static int exec_outs(struct x86_cpu *c, const struct x86_insn *i)
+{
+	return io_string(c, i, outs_one);
 }
 
 x86_exec_fn x86_bind_io(const struct x86_insn *insn)

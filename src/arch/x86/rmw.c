@@ -38,6 +38,10 @@ int x86_rmw_open_slow(struct x86_cpu *c, unsigned seg, u64 lin, unsigned size,
 		return r;
 	if (m->first == size && !m->readonly[0])
 		m->ptr = m->part[0];
+	/* Two pages that lie together on the host are one operand there. */
+	if (m->first < size && m->part[0] && m->part[0] + m->first == m->part[1] &&
+	    !m->readonly[0] && !m->readonly[1])
+		m->ptr = m->part[0];
 	if (unlikely(c->debug_watch)) {
 		x86_debug_data(c, lin, size, false);
 		x86_debug_data(c, lin, size, true);

@@ -7,9 +7,14 @@
 	SSE_RAW(name, insn)                                                    \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
+		void *dst = sse_reg(c, i->reg);                                \
+									       \
 		SSE_CHECK(c);                                                  \
-		return sse_run(c, raw_##name, sse_reg(c, i->reg),              \
-			       &c->gpr[i->rm], fp);                            \
+		if (fp != FP_NONE && unlikely(sse_unmasked(c)))                \
+			return sse_run_unmasked(c, raw_##name, dst,            \
+						&c->gpr[i->rm], fp);           \
+		raw_##name(dst, &c->gpr[i->rm]);                               \
+		return x86_chain(c, i, X86_OK);                                \
 	}                                                                      \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \

@@ -6,14 +6,12 @@
 	extern const u8 sse_stub_##name[];                                     \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return x86_chain(c, i, sse_exec_reg(c, i,                      \
-				 sse_stub(sse_stub_##name, i), fp));           \
+		return sse_exec_reg(c, i, sse_stub(sse_stub_##name, i), fp);   \
 	}                                                                      \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		return x86_chain(c, i, sse_exec_mem(c, i,                      \
-				 sse_stub(sse_stub_##name, i), size, align,    \
-				 fp, false));                                  \
+		return sse_exec_mem(c, i, sse_stub(sse_stub_##name, i), size,  \
+				    align, fp, false);                         \
 	}
 
 IMM_OP(pshufd, 16, true, FP_NONE)
@@ -93,13 +91,14 @@ static int insertps_m(struct x86_cpu *c, const struct x86_insn *i)
 
 /* Opcodes 71 72 73: the shift by register takes the immediate as its count. */
 #define SHIFT_OP(name)                                                         \
-	SSE_RAW(name, #name)                                                   \
 	static int shift_##name(struct x86_cpu *c, const struct x86_insn *i)   \
 	{                                                                      \
-		sse_v count = { i->imm & 0xff, 0 };                            \
-									       \
 		SSE_CHECK(c);                                                  \
-		raw_##name(sse_reg(c, i->rm), &count);                         \
+		__asm__ volatile("movd %1, %%xmm1\n\tmovaps %0, %%xmm0\n\t"     \
+				 #name " %%xmm1, %%xmm0\n\tmovaps %%xmm0, %0"  \
+				 : "+m"(*(sse_v *)sse_reg(c, i->rm))           \
+				 : "r"((u32)i->imm & 0xff)                     \
+				 : "xmm0", "xmm1");                            \
 		return x86_chain(c, i, X86_OK);                                \
 	}
 

@@ -70,7 +70,7 @@ FPU_INLINE int load16(struct x86_cpu *c, const struct x86_insn *i, bool align,
 	if (unlikely(!src))
 		return load16_slow(c, i, align);
 	*(sse_v *)sse_reg(c, i->reg) = *(const sse_vu *)src;
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 FPU_INLINE int store16(struct x86_cpu *c, const struct x86_insn *i, bool align,
@@ -83,7 +83,7 @@ FPU_INLINE int store16(struct x86_cpu *c, const struct x86_insn *i, bool align,
 	if (unlikely(!p))
 		return sse_store16_slow(c, i, align, sse_reg(c, i->reg));
 	*(sse_vu *)p = *(const sse_v *)sse_reg(c, i->reg);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 /* Both memory forms of a move: name, and name_plain. */
@@ -92,13 +92,13 @@ FPU_INLINE int store16(struct x86_cpu *c, const struct x86_insn *i, bool align,
 	{                                                                      \
 		const bool plain = false;                                      \
 									       \
-		return x86_chain(c, i, expr_of_plain);                         \
+		return expr_of_plain;                                          \
 	}                                                                      \
 	static int name##_plain(struct x86_cpu *c, const struct x86_insn *i)   \
 	{                                                                      \
 		const bool plain = true;                                       \
 									       \
-		return x86_chain(c, i, expr_of_plain);                         \
+		return expr_of_plain;                                          \
 	}
 #define MOVES(reg, name) { reg, name, name##_plain }
 
@@ -137,7 +137,7 @@ FPU_INLINE int load_4(struct x86_cpu *c, const struct x86_insn *i, bool plain)
 	if (unlikely(!p))
 		return load_low_slow(c, i, 4);
 	set_low(c, i->reg, *p);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 FPU_INLINE int load_8(struct x86_cpu *c, const struct x86_insn *i, bool plain)
@@ -149,7 +149,7 @@ FPU_INLINE int load_8(struct x86_cpu *c, const struct x86_insn *i, bool plain)
 	if (unlikely(!p))
 		return load_low_slow(c, i, 8);
 	set_low(c, i->reg, *p);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 FPU_INLINE int store_4(struct x86_cpu *c, const struct x86_insn *i, bool plain)
@@ -161,7 +161,7 @@ FPU_INLINE int store_4(struct x86_cpu *c, const struct x86_insn *i, bool plain)
 	if (unlikely(!p))
 		return store_half_slow(c, i, 4, 0);
 	*p = (u32)get_half(c, i->reg, 0);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 FPU_INLINE int store_half(struct x86_cpu *c, const struct x86_insn *i,
@@ -174,7 +174,7 @@ FPU_INLINE int store_half(struct x86_cpu *c, const struct x86_insn *i,
 	if (unlikely(!p))
 		return store_half_slow(c, i, 8, half);
 	*p = get_half(c, i->reg, half);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 MOVE(load4, load_4(c, i, plain))
@@ -182,24 +182,25 @@ MOVE(load8, load_8(c, i, plain))
 MOVE(store4, store_4(c, i, plain))
 MOVE(store8, store_half(c, i, 0, plain))
 
-FPU_INLINE int merge4(struct x86_cpu *c, unsigned dst, unsigned src)
+FPU_INLINE int merge4(struct x86_cpu *c, const struct x86_insn *i, unsigned dst,
+		      unsigned src)
 {
 	u64 low = get_half(c, dst, 0);
 
 	SSE_CHECK(c);
 	low = (low & ~(u64)0xffffffff) | (u32)get_half(c, src, 0);
 	set_half(c, dst, 0, low);
-	return X86_OK;
+	return x86_chain(c, i, X86_OK);
 }
 
 static int movss_r(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return merge4(c, i->reg, i->rm);
+	return merge4(c, i, i->reg, i->rm);
 }
 
 static int movss_rev(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return merge4(c, i->rm, i->reg);
+	return merge4(c, i, i->rm, i->reg);
 }
 
 static int movsd_r(struct x86_cpu *c, const struct x86_insn *i)

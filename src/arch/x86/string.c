@@ -2,15 +2,16 @@
 /*
  * MOVS STOS LODS CMPS SCAS, alone and repeated. SDM vol. 2 "REP/REPE/...".
  *
- * A repeated one does a bounded run per call: the registers say how far it got
- * after every element, so that a fault or an interrupt in the middle loses
- * nothing, and while a count remains c->rip goes back to the instruction.
+ * A repeated one goes on until it is done or the run loop is wanted: the registers
+ * say how far it got after every element, so that a fault or an interrupt in the
+ * middle loses nothing. While a count remains c->rip goes back to the instruction
+ * and RF is set (x86_rep_again).
  * Forward MOVS and STOS on RAM pages go by runs within a page.
  */
 #include "int_ops.h"
 #include <trivet/string.h>
 
-#define RUN_BYTES 4096 /* at most, per call */
+#define RUN_BYTES 4096 /* at most, between looks at c->attention */
 
 enum string_op { STR_MOVS, STR_CMPS, STR_STOS, STR_LODS, STR_SCAS };
 
@@ -150,20 +151,14 @@ INLINE bool string_ends(const struct x86_cpu *c, const struct x86_insn *i,
 	return x86_zf(c) == ((i->flags & X86_I_REPNE) != 0);
 }
 
-/* Single-stepping traps after each element, and so do data breakpoints. */
-INLINE u64 string_budget(const struct x86_cpu *c, unsigned bits)
-{
-	return c->rflags & FL_TF || c->debug_watch ? 1 : RUN_BYTES / (bits / 8);
-}
-
 INLINE int string_rep(struct x86_cpu *c, const struct x86_insn *i,
 		      unsigned bits, enum string_op op)
 {
 	u64 count = int_addr_reg(c, i, REG_RCX), budget, n;
 	int r = X86_OK;
 
-	budget = string_budget(c, bits);
-	while (count && budget && r == X86_OK) {
+	budget = x86_rep_single(c) ? 1 : RUN_BYTES / (bits / 8);
+	while (count && r == X86_OK) {
 		n = 0;
 		if (op == STR_MOVS || op == STR_STOS)
 			n = string_bulk(c, i, bits, op,
@@ -179,11 +174,13 @@ INLINE int string_rep(struct x86_cpu *c, const struct x86_insn *i,
 		int_set_addr_reg(c, i, REG_RCX, count);
 		if (string_ends(c, i, op))
 			return r;
+		if (!budget) {
+			if (x86_rep_wanted(c))
+				break;
+			budget = RUN_BYTES / (bits / 8);
+		}
 	}
-	if (!count)
-		return r;
-	c->rip -= i->len;
-	return int_worse(X86_BREAK, r);
+	return count ? x86_rep_again(c, i) : r;
 }
 
 /* --- binding ---------------------------------------------------------------------- */

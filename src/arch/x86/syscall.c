@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SYSCALL, SYSRET, SYSENTER, SYSEXIT as Intel's CPUs do them. SDM vol. 2. SYSCALL
- * from compatibility mode works as AMD's do it (APM vol. 3), to IA32_CSTAR: guests
- * set that up on either make.
+ * from compatibility mode is undefined there; for a guest that set IA32_CSTAR up it
+ * works as AMD's do it (APM vol. 3). Zero is no entry point: a kernel that knows the
+ * make never writes it, and its 32-bit programs must not get to ring 0 at 0.
  */
 #include "sys_exec.h"
 
@@ -23,6 +24,8 @@ int x86_exec_syscall(struct x86_cpu *c, const struct x86_insn *i)
 
 	(void)i;
 	if (!x86_long_mode(c) || !(c->efer & EFER_SCE))
+		return x86_ud(c);
+	if (!was64 && !c->msr.cstar)
 		return x86_ud(c);
 	flags = x86_flags_get(c) & ~FL_RF;
 	c->gpr[REG_RCX] = c->rip;

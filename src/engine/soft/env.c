@@ -97,6 +97,13 @@ static int env_hypercall(struct x86_cpu *c, u64 number, const u64 args[4], u64 *
 	return x.hypercall.unknown ? -ENOSYS : 0;
 }
 
+static void env_fpu_error(struct x86_cpu *c)
+{
+	struct exit x = { .reason = EXIT_FPU_ERROR };
+
+	vcpu_handle_exit(soft_of(c)->v, &x);
+}
+
 static void env_bus_lock(struct x86_cpu *c, bool on)
 {
 	struct soft_vm *vm = soft_of(c)->vm;
@@ -117,6 +124,7 @@ const struct x86_env soft_env = {
 	.get_tpr = env_get_tpr,
 	.set_tpr = env_set_tpr,
 	.hypercall = env_hypercall,
+	.fpu_error = env_fpu_error,
 	.page = soft_env_page,
 	.code_write = soft_env_code_write,
 	.bus_lock = env_bus_lock,

@@ -36,6 +36,7 @@ static int settle(struct soft_vcpu *s, int status, unsigned insn_len)
 	switch (status) {
 	case X86_OK:
 	case X86_BREAK:
+	case X86_AGAIN:
 		return X86_OK;
 	case X86_PAUSE:
 		spin_wait(s);

@@ -86,6 +86,8 @@ struct x86_env {
 	void (*bus_lock)(struct x86_cpu *c, bool on);
 	/* VMCALL, VMMCALL: 0 and *result, or -ENOSYS for #UD; NULL: always #UD */
 	int (*hypercall)(struct x86_cpu *c, u64 number, const u64 args[4], u64 *result);
+	/* FERR# is asserted; NULL: #MF even with CR0.NE clear */
+	void (*fpu_error)(struct x86_cpu *c);
 };
 
 /* CPU model: what CPUID says and which MSRs exist. See cpuid.h. */
@@ -219,6 +221,30 @@ x86_chain(struct x86_cpu *c, const struct x86_insn *i, int status)
 	c->insn = next;
 	c->rip += next->len;
 	return next->fn(c, next);
+}
+
+/* Single-stepping traps after each element of a repeated instruction, and so do
+ * data and I/O breakpoints. */
+static inline bool x86_rep_single(const struct x86_cpu *c)
+{
+	return (c->rflags & FL_TF) || c->debug_watch;
+}
+
+/* Must the run loop be asked before the next element? */
+static inline bool x86_rep_wanted(const struct x86_cpu *c)
+{
+	return x86_rep_single(c) || __atomic_load_n(&c->attention, __ATOMIC_RELAXED);
+}
+
+/*
+ * A repeated instruction leaves with elements to go. Whatever comes in between saves
+ * RF set, and an instruction breakpoint does not hit again. SDM vol. 3B 17.3.1.1.
+ */
+static inline int x86_rep_again(struct x86_cpu *c, const struct x86_insn *i)
+{
+	c->rip -= i->len;
+	c->rflags |= FL_RF;
+	return X86_AGAIN;
 }
 
 /* Guest TSC now. */

@@ -17,6 +17,7 @@ enum x86_status {
 	X86_BREAK = 1,	   /* done; leave the block (state that decode used changed) */
 	X86_HALT = 2,	   /* done; HLT */
 	X86_PAUSE = 3,	   /* done; the guest spins: others may run */
+	X86_AGAIN = 4,	   /* REP with elements to go: x86_rep_again */
 	X86_FAULT = -1,	   /* c->fault is filled in; c->rip is reset by the loop */
 	X86_SHUTDOWN = -2, /* triple fault */
 	X86_ERROR = -3,	   /* engine cannot go on; c->error says why */
