@@ -71,11 +71,11 @@ def fuzz(tally, programs, seconds):
     tally.add('fuzz', passed, failed)
 
 
-def boots(tally):
-    report = ROOT / 'build/boots.xml'
+def pytest(tally, stage, *places):
+    report = ROOT / f'build/{stage}.xml'
     report.unlink(missing_ok=True)
     run(['/usr/bin/python3', '-m', 'pytest', '-q', '--tb=short',
-         f'--junitxml={report}', '-p', 'no:cacheprovider', 'tests/boot', 'tests/kernels'])
+         f'--junitxml={report}', '-p', 'no:cacheprovider', *places])
     try:
         suites = ET.parse(report).getroot().iter('testsuite')
         total = bad = skipped = 0
@@ -85,7 +85,7 @@ def boots(tally):
             skipped += int(s.get('skipped'))
     except (OSError, ET.ParseError):
         total, bad, skipped = 1, 1, 0
-    tally.add('boots', total - bad - skipped, bad)
+    tally.add(stage, total - bad - skipped, bad)
 
 
 def main():
@@ -94,15 +94,20 @@ def main():
     ap.add_argument('--fuzz', default='')
     ap.add_argument('--fuzz-seconds', type=int, default=5)
     ap.add_argument('--native', action='store_true')
+    ap.add_argument('--nested', action='store_true', help='only the nested test bed')
     args = ap.parse_args()
     make = [*shlex.split(args.make), '-s', '--no-print-directory']
     tally = Tally()
+    if args.nested:
+        pytest(tally, 'nested', 'tests/nested')
+        print(f'check-nested: {tally.passed} passed, {tally.failed} failed')
+        return 1 if tally.failed else 0
     counted(tally, 'lint', [*make, 'lint'])
     counted(tally, 'unit', [*make, 'unit'])
     if args.native:
         counted(tally, 'native', [*make, 'native'])
     fuzz(tally, args.fuzz.split(), args.fuzz_seconds)
-    boots(tally)
+    pytest(tally, 'boots', 'tests/boot', 'tests/kernels')
     print(f'check: {tally.passed} passed, {tally.failed} failed')
     return 1 if tally.failed else 0
 

@@ -36,6 +36,7 @@ struct bus_range {
 struct bus {
 	struct bus_range ranges[BUS_MAX_RANGES]; /* sorted by base, disjoint */
 	unsigned count;
+	unsigned last; /* the range that answered last */
 };
 
 /*

@@ -20,8 +20,31 @@ struct engine_caps {
 	char why[192];	      /* one line: how, or why not */
 };
 
+/*
+ * Of an engine whose CPUs have their local interrupt controllers (x86: local
+ * APICs) within it: INIT, start-up, interrupts between CPUs, the local timer and
+ * HLT then never leave run(), and every vCPU counts as running for core.
+ */
+struct engine_irqchip_ops {
+	/*
+	 * The controllers in their power-up state, the boot CPU's as firmware
+	 * leaves it (x86: virtual wire), the other CPUs waiting for their start.
+	 * All vCPUs have been added and none steps.
+	 */
+	int (*reset)(struct vm *vm);
+	/* A message (irq_send_msi); -ENODEV when nobody takes it. Any thread. */
+	int (*send_msi)(struct vm *vm, u64 address, u32 data);
+	/* As irq_route_level: run() gives EXIT_EOI for the message's vector. */
+	void (*route_level)(struct vm *vm, unsigned input, bool on, u64 address,
+			    u32 data);
+};
+
 struct engine_ops {
 	const char *name;
+	/* The guest's instructions run on this machine's CPU itself. */
+	bool native;
+	/* NULL: the local interrupt controllers are the machine's devices. */
+	const struct engine_irqchip_ops *irqchip;
 
 	/* Fills caps; 0 when usable, else a negative errno with caps->why. */
 	int (*probe)(struct engine_caps *caps);
@@ -37,6 +60,25 @@ struct engine_ops {
 	/* Forget cached translations of one guest-physical page. May be NULL.
 	 * With vm->lock held. */
 	void (*flush_page)(struct vm *vm, gpa_t page);
+
+	/*
+	 * Which pages of a slot the guest writes: watched from dirty_log(on) on.
+	 * get_dirty fills one bit a page (page n: bit n % 64 of word n / 64) and
+	 * starts anew. Both NULL: the engine cannot. Any thread.
+	 */
+	int (*dirty_log)(struct vm *vm, const struct mem_slot *slot, bool on);
+	int (*get_dirty)(struct vm *vm, const struct mem_slot *slot, u64 *bitmap);
+
+	/*
+	 * Writes of the guest to a, of any size, need not come as exits: the engine
+	 * may note them, several as one, and hand them to vm_doorbell_ring when
+	 * doorbells_serve is called (any thread, without vm->lock). Hosted:
+	 * doorbell_fd polls readable while there are some. add and remove with vm->lock held. All may be NULL.
+	 */
+	int (*doorbell_add)(struct vm *vm, gpa_t a);
+	void (*doorbell_remove)(struct vm *vm, gpa_t a);
+	int (*doorbell_fd)(struct vm *vm);
+	void (*doorbells_serve)(struct vm *vm);
 
 	int (*vcpu_init)(struct vcpu *v, struct error *err);
 	void (*vcpu_fini)(struct vcpu *v);

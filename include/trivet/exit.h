@@ -15,6 +15,7 @@ enum exit_reason {
 	EXIT_IRQ_WINDOW, /* interrupts can be taken again */
 	EXIT_SHUTDOWN,	 /* triple fault */
 	EXIT_HYPERCALL,
+	EXIT_EOI, /* a level-triggered interrupt ended: engine_irqchip_ops */
 	EXIT_FPU_ERROR,	 /* x86: FERR#, an x87 error with CR0.NE clear */
 	EXIT_ERROR, /* the engine cannot go on: exit->error says why */
 	EXIT_REASON_COUNT
@@ -52,6 +53,9 @@ struct exit {
 			bool unknown; /* set by the handler: there are none */
 			u64 result;
 		} hypercall;
+		struct {
+			u8 vector;
+		} eoi;
 	};
 	const char *error; /* EXIT_ERROR: static text */
 };

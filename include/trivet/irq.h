@@ -27,10 +27,18 @@ struct msi_sink {
 	void *ctx;
 };
 
+/* The end of a level-triggered interrupt, told by an engine that has the local
+ * controllers (x86: local APICs) itself. */
+struct eoi_sink {
+	void (*eoi)(void *ctx, u8 vector);
+	void *ctx;
+};
+
 struct irq_router {
 	struct irq_sink sinks[IRQ_MAX_SINKS];
 	unsigned sink_count;
 	struct msi_sink msi;
+	struct eoi_sink eoi;
 	u64 levels; /* one bit a line */
 };
 
@@ -44,6 +52,15 @@ void irq_set_msi_sink(struct vm *vm, const struct msi_sink *sink);
 void irq_set(struct vm *vm, unsigned line, bool level);
 /* A rising edge: high, then low. */
 void irq_pulse(struct vm *vm, unsigned line);
+void irq_set_eoi_sink(struct vm *vm, const struct eoi_sink *sink);
+/* A local controller ended the level-triggered interrupt `vector`. */
+void irq_end(struct vm *vm, u8 vector);
+/*
+ * Input `input` of an interrupt controller sends this message, level-triggered
+ * (on), or none: irq_end must be called when its vector is done. The local
+ * controllers that are devices of ours know that by themselves.
+ */
+void irq_route_level(struct vm *vm, unsigned input, bool on, u64 address, u32 data);
 /* -ENODEV when no controller takes messages. */
 int irq_send_msi(struct vm *vm, u64 address, u32 data);
 

@@ -50,4 +50,13 @@ void *guest_mem_ptr(const struct vm *vm, gpa_t a, u64 len);
 int guest_mem_read(const struct vm *vm, gpa_t a, void *dst, u64 len);
 int guest_mem_write(struct vm *vm, gpa_t a, const void *src, u64 len);
 
+/*
+ * Watching which pages of the slot at index the guest writes, for a copy of its
+ * memory while it runs: all that it wrote, and maybe some that it only read. bitmap holds a bit for each of the slot's pages. What the
+ * monitor itself writes (devices, loaders) is not in it. -EOPNOTSUPP where the
+ * engine cannot, -EINVAL for no such slot. Any thread.
+ */
+int guest_mem_watch(struct vm *vm, unsigned index, bool on);
+int guest_mem_dirty(struct vm *vm, unsigned index, u64 *bitmap);
+
 #endif

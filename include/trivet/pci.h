@@ -67,6 +67,8 @@ struct pci_bar {
 	const struct bus_ops *ops;
 	void *ctx;
 	u64 home; /* where firmware put it */
+	u64 bell_at; /* registers whose writes only ring: pci_func_doorbells */
+	unsigned bell_step, bells;
 	u64 mapped_at;
 	bool mapped;
 };
@@ -128,6 +130,12 @@ void pci_func_init(struct pci_func *f, const struct pci_id *id,
  */
 int pci_func_bar(struct pci_func *f, unsigned index, u64 size, bool wide,
 		 const struct bus_ops *ops, void *ctx);
+/*
+ * count registers of a BAR that was given before, from offset on and step bytes
+ * apart, only ring (vm_doorbell_add), wherever the guest maps the BAR. -EINVAL.
+ */
+int pci_func_doorbells(struct pci_func *f, unsigned bar, u64 offset, unsigned step,
+		       unsigned count);
 /*
  * MSI-X with its table and pending bits in a BAR that was given before; the
  * device never sees accesses there. Offsets are multiples of 8, table takes 16

@@ -99,6 +99,9 @@ struct vm {
 	/* x86: a CPU asserts FERR#, with vm->lock held. May be NULL. */
 	void (*fpu_error)(struct vm *vm);
 
+	/* Guest RAM from elsewhere than platform_ram_alloc, with its contract; set
+	 * by the program before there is any. May be NULL. */
+	void *(*ram_alloc)(u64 size);
 	struct platform_mutex lock;
 	struct guest_mem mem;
 	struct bus pio;
@@ -168,6 +171,17 @@ u64 vcpu_guest_tsc(struct vcpu *v);
 /* Drops cached translations of one guest-physical page (a test device's wish).
  * With vm->lock held. */
 void vm_flush_page(struct vm *vm, gpa_t page);
+
+/*
+ * The guest's writes to a register at a only ring: neither their value nor how
+ * many there were matters, so the engine may tell of them later. An engine that
+ * cannot makes exits of them, as ever. With vm->lock held.
+ */
+void vm_doorbell_add(struct vm *vm, gpa_t a);
+void vm_doorbell_remove(struct vm *vm, gpa_t a);
+/* For engines, with vm->lock held: the guest wrote there; the device sees a write
+ * of 0. */
+void vm_doorbell_ring(struct vm *vm, gpa_t a);
 
 /* Posts an event and makes v notice. Any thread, with or without vm->lock. */
 void vcpu_post(struct vcpu *v, enum vcpu_event event, u8 sipi_vector);

@@ -38,6 +38,7 @@ int bus_add(struct bus *bus, const struct bus_range *range)
 		(bus->count - at) * sizeof bus->ranges[0]);
 	bus->ranges[at] = *range;
 	bus->count++;
+	bus->last = at;
 	return 0;
 }
 
@@ -50,6 +51,8 @@ int bus_remove(struct bus *bus, u64 base)
 	bus->count--;
 	memmove(&bus->ranges[at - 1], &bus->ranges[at],
 		(bus->count - (at - 1)) * sizeof bus->ranges[0]);
+	bus->ranges[bus->count] = (struct bus_range){ 0 };
+	bus->last = 0;
 	return 0;
 }
 
@@ -62,19 +65,36 @@ const struct bus_range *bus_find(const struct bus *bus, u64 addr)
 	return &bus->ranges[at - 1];
 }
 
+static __attribute__((noinline)) const struct bus_range *bus_find_new(struct bus *bus,
+								      u64 addr)
+{
+	const struct bus_range *r = bus_find(bus, addr);
+
+	if (r)
+		bus->last = (unsigned)(r - bus->ranges);
+	return r;
+}
+
+/* A guest mostly goes on with the device it was at. */
+static const struct bus_range *bus_find_again(struct bus *bus, u64 addr)
+{
+	const struct bus_range *r = &bus->ranges[bus->last];
+
+	return likely(addr - r->base < r->size) ? r : bus_find_new(bus, addr);
+}
+
 static bool range_holds(const struct bus_range *r, u64 addr, unsigned size)
 {
 	return r && addr - r->base <= r->size - size && size <= r->size;
 }
 
-u64 bus_read(struct bus *bus, struct vcpu *v, u64 addr, unsigned size)
+/* Across a range's end, or where nobody is: byte by byte. Apart, so that the way
+ * of nearly every access stays short. */
+static __attribute__((noinline)) u64 read_split(struct bus *bus, struct vcpu *v, u64 addr,
+						unsigned size)
 {
-	const struct bus_range *r = bus_find(bus, addr);
 	u64 value = 0;
 
-	if (range_holds(r, addr, size))
-		return r->ops->read(r->ctx, v, addr - r->base, size) &
-		       bits_mask(size * 8);
 	if (size == 1)
 		return 0xff;
 	for (unsigned i = 0; i < size; i++)
@@ -82,16 +102,30 @@ u64 bus_read(struct bus *bus, struct vcpu *v, u64 addr, unsigned size)
 	return value;
 }
 
+static __attribute__((noinline)) void write_split(struct bus *bus, struct vcpu *v, u64 addr,
+						  unsigned size, u64 value)
+{
+	for (unsigned i = 0; size > 1 && i < size; i++)
+		bus_write(bus, v, addr + i, 1, value >> (8 * i));
+}
+
+u64 bus_read(struct bus *bus, struct vcpu *v, u64 addr, unsigned size)
+{
+	const struct bus_range *r = bus_find_again(bus, addr);
+
+	if (!range_holds(r, addr, size))
+		return read_split(bus, v, addr, size);
+	return r->ops->read(r->ctx, v, addr - r->base, size) & bits_mask(size * 8);
+}
+
 void bus_write(struct bus *bus, struct vcpu *v, u64 addr, unsigned size,
 	       u64 value)
 {
-	const struct bus_range *r = bus_find(bus, addr);
+	const struct bus_range *r = bus_find_again(bus, addr);
 
-	if (range_holds(r, addr, size)) {
+	if (range_holds(r, addr, size))
 		r->ops->write(r->ctx, v, addr - r->base, size,
 			      value & bits_mask(size * 8));
-		return;
-	}
-	for (unsigned i = 0; size > 1 && i < size; i++)
-		bus_write(bus, v, addr + i, 1, value >> (8 * i));
+	else
+		write_split(bus, v, addr, size, value);
 }

@@ -9,6 +9,7 @@ const char *exit_reason_name(enum exit_reason reason)
 		[EXIT_TPR] = "tpr",	    [EXIT_HALT] = "halt",
 		[EXIT_IRQ_WINDOW] = "irq_window",
 		[EXIT_SHUTDOWN] = "shutdown", [EXIT_HYPERCALL] = "hypercall",
+		[EXIT_EOI] = "eoi",
 		[EXIT_FPU_ERROR] = "fpu_error",
 		[EXIT_ERROR] = "error",
 	};

@@ -19,6 +19,25 @@ void irq_set_msi_sink(struct vm *vm, const struct msi_sink *sink)
 	vm->irqs.msi = *sink;
 }
 
+void irq_set_eoi_sink(struct vm *vm, const struct eoi_sink *sink)
+{
+	vm->irqs.eoi = *sink;
+}
+
+void irq_end(struct vm *vm, u8 vector)
+{
+	if (vm->irqs.eoi.eoi)
+		vm->irqs.eoi.eoi(vm->irqs.eoi.ctx, vector);
+}
+
+void irq_route_level(struct vm *vm, unsigned input, bool on, u64 address, u32 data)
+{
+	const struct engine_irqchip_ops *chip = vm->engine ? vm->engine->irqchip : NULL;
+
+	if (chip)
+		chip->route_level(vm, input, on, address, data);
+}
+
 void irq_set(struct vm *vm, unsigned line, bool level)
 {
 	struct irq_router *r = &vm->irqs;

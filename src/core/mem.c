@@ -25,7 +25,9 @@ int guest_mem_add(struct vm *vm, gpa_t base, u64 size, u32 flags)
 			return -EINVAL;
 	if (m->count == MEM_MAX_SLOTS)
 		return -ENOSPC;
-	*slot = (struct mem_slot){ base, size, platform_ram_alloc(size), flags };
+	*slot = (struct mem_slot){ base, size,
+				   vm->ram_alloc ? vm->ram_alloc(size) :
+						   platform_ram_alloc(size), flags };
 	if (!slot->host)
 		return -ENOMEM;
 	r = vm->engine->map(vm, slot);
@@ -78,4 +80,22 @@ int guest_mem_write(struct vm *vm, gpa_t a, const void *src, u64 len)
 	if (vm->engine->mem_written)
 		vm->engine->mem_written(vm, a, len);
 	return 0;
+}
+
+int guest_mem_watch(struct vm *vm, unsigned index, bool on)
+{
+	if (index >= vm->mem.count)
+		return -EINVAL;
+	if (!vm->engine->dirty_log)
+		return -EOPNOTSUPP;
+	return vm->engine->dirty_log(vm, &vm->mem.slots[index], on);
+}
+
+int guest_mem_dirty(struct vm *vm, unsigned index, u64 *bitmap)
+{
+	if (index >= vm->mem.count)
+		return -EINVAL;
+	if (!vm->engine->get_dirty)
+		return -EOPNOTSUPP;
+	return vm->engine->get_dirty(vm, &vm->mem.slots[index], bitmap);
 }

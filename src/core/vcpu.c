@@ -230,6 +230,9 @@ static int handle_locked(struct vcpu *v, struct exit *x)
 	case EXIT_HYPERCALL:
 		handle_hypercall(v, x);
 		return 0;
+	case EXIT_EOI:
+		irq_end(v->vm, x->eoi.vector);
+		return 0;
 	case EXIT_FPU_ERROR:
 		if (v->vm->fpu_error)
 			v->vm->fpu_error(v->vm);
@@ -281,6 +284,7 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x, u64 left)
 	case EXIT_MSR:
 	case EXIT_TPR:
 	case EXIT_HYPERCALL:
+	case EXIT_EOI:
 	case EXIT_FPU_ERROR:
 		vcpu_handle_exit(v, x);
 		return;

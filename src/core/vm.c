@@ -20,6 +20,12 @@ int vm_init(struct vm *vm, const char *name, const struct engine_ops *engine,
 	return r;
 }
 
+/* An engine with interrupt controllers of its own lets its CPUs wait itself. */
+static enum vcpu_state vcpu_power_up(const struct vm *vm, unsigned index)
+{
+	return index && !vm->engine->irqchip ? VCPU_WAIT_SIPI : VCPU_RUNNING;
+}
+
 void vm_fini(struct vm *vm)
 {
 	while (vm->vcpu_count) {
@@ -45,7 +51,7 @@ int vm_add_vcpu(struct vm *vm, struct error *err)
 		return error_set(err, -ENOMEM, "no memory for vCPU %u", vm->vcpu_count);
 	v->vm = vm;
 	v->index = vm->vcpu_count;
-	v->state = v->index ? VCPU_WAIT_SIPI : VCPU_RUNNING;
+	v->state = vcpu_power_up(vm, v->index);
 	r = vm->engine->vcpu_init(v, err);
 	if (r) {
 		platform_free(v, sizeof *v);
@@ -86,7 +92,7 @@ void vm_clear_stop(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *v = vm->vcpus[i];
 
-		v->state = i ? VCPU_WAIT_SIPI : VCPU_RUNNING;
+		v->state = vcpu_power_up(vm, i);
 		if (v->halt_since_ns)
 			v->stats.halted_ns += platform_clock_ns() - v->halt_since_ns;
 		v->halt_since_ns = 0;
@@ -121,4 +127,21 @@ void vm_flush_page(struct vm *vm, gpa_t page)
 {
 	if (vm->engine->flush_page)
 		vm->engine->flush_page(vm, page);
+}
+
+void vm_doorbell_add(struct vm *vm, gpa_t a)
+{
+	if (vm->engine && vm->engine->doorbell_add)
+		(void)vm->engine->doorbell_add(vm, a);
+}
+
+void vm_doorbell_remove(struct vm *vm, gpa_t a)
+{
+	if (vm->engine && vm->engine->doorbell_remove)
+		vm->engine->doorbell_remove(vm, a);
+}
+
+void vm_doorbell_ring(struct vm *vm, gpa_t a)
+{
+	bus_write(&vm->mmio, NULL, a.v, 2, 0);
 }

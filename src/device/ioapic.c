@@ -50,13 +50,34 @@ static bool input_high(const struct ioapic *a, unsigned n)
 	return (a->lines >> n) & 1;
 }
 
+static u64 entry_address(u64 e)
+{
+	return 0xfee00000u | (e >> 56) << 12 | (e >> 11 & 1) << 2;
+}
+
+/* Vector, delivery mode, trigger and assert. */
+static u32 entry_data(u64 e)
+{
+	return (u32)(e & 0x7ff) | ((e & REDIR_LEVEL) ? 0xc000 : 0);
+}
+
+/* Tells who ends interrupts what may come, masked or not: one may be in service. */
+static void input_route(struct ioapic *a, unsigned n, u64 was)
+{
+	u64 e = a->redir[n];
+
+	if ((e ^ was) & ~(REDIR_MASKED | REDIR_STATUS | REDIR_REMOTE_IRR) &&
+	    (e | was) & REDIR_LEVEL)
+		irq_route_level(a->vm, n, (e & REDIR_LEVEL) != 0, entry_address(e),
+				entry_data(e));
+}
+
 static void input_deliver(struct ioapic *a, unsigned n)
 {
 	u64 e = a->redir[n];
-	u64 address = 0xfee00000u | (e >> 56) << 12 | (e >> 11 & 1) << 2;
-	u32 level = (e & REDIR_LEVEL) ? 0xc000 : 0; /* trigger and assert */
 
-	if (irq_send_msi(a->vm, address, (u32)(e & 0x7ff) | level) == 0 && level)
+	if (irq_send_msi(a->vm, entry_address(e), entry_data(e)) == 0 &&
+	    (e & REDIR_LEVEL))
 		a->redir[n] |= REDIR_REMOTE_IRR;
 }
 
@@ -121,10 +142,13 @@ static u32 ioapic_reg_read(const struct ioapic *a)
  * for an I/O APIC without the EOI register. */
 static void redir_write(struct ioapic *a, unsigned n, u64 value, u64 mask)
 {
+	u64 was = a->redir[n];
+
 	mask &= REDIR_WRITABLE;
 	a->redir[n] = (a->redir[n] & ~mask) | (value & mask);
 	if (!(a->redir[n] & REDIR_LEVEL))
 		a->redir[n] &= ~REDIR_REMOTE_IRR;
+	input_route(a, n, was);
 	input_service_level(a, n);
 }
 
@@ -189,8 +213,12 @@ void ioapic_reset(struct ioapic *a)
 {
 	a->id = (u32)(a->power_up_id & 0xf) << 24;
 	a->select = 0;
-	for (unsigned n = 0; n < IOAPIC_INPUTS; n++)
+	for (unsigned n = 0; n < IOAPIC_INPUTS; n++) {
+		u64 was = a->redir[n];
+
 		a->redir[n] = REDIR_MASKED;
+		input_route(a, n, was);
+	}
 }
 
 int ioapic_create(struct vm *vm, u8 id, struct ioapic **out)

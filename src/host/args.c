@@ -32,13 +32,14 @@ const char args_usage[] =
 	"  --hvc                      a virtio console for that instead: Linux's hvc0\n"
 	"  --timeout SECONDS          end the machine after that long, status 124\n"
 	"  --stats[=json]             what the machine did, on stderr at the end\n"
+	"  --hugepages                guest memory on reserved huge pages where there are\n"
 	"  --no-sandbox               keep privileges, files and system calls: to debug\n"
 	"  --testdev                  add QEMU's test device, for test kernels\n";
 
 /* Options that are settings; the rest is --stats. */
 static const enum config_key option_keys[] = {
 	KEY_NAME, KEY_ENGINE, KEY_KERNEL,  KEY_INITRD,  KEY_APPEND,
-	KEY_CPUS, KEY_MEMORY, KEY_CONSOLE, KEY_TIMEOUT, KEY_TESTDEV,
+	KEY_CPUS, KEY_MEMORY, KEY_CONSOLE, KEY_TIMEOUT, KEY_TESTDEV, KEY_HUGEPAGES,
 	KEY_HVC,  KEY_VSOCK,  KEY_BALLOON, KEY_NET, KEY_PUBLISH,
 };
 
@@ -133,7 +134,7 @@ static int parse_option(struct args *args, int argc, char *const argv[], int *i,
 		return error_set(err, -EINVAL,
 				 "--%.*s: no such option; see `trivet help`", (int)n,
 				 name);
-	if ((key == KEY_TESTDEV || key == KEY_HVC) && !value)
+	if ((key == KEY_TESTDEV || key == KEY_HVC || key == KEY_HUGEPAGES) && !value)
 		value = "true";
 	else if (!value && *i + 1 < argc)
 		value = argv[++*i];

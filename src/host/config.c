@@ -24,7 +24,7 @@ static const char *const key_names[CONFIG_KEYS] = {
 	[KEY_HVC] = "hvc",	   [KEY_TESTDEV] = "testdev", [KEY_DISKS] = "disks",
 	[KEY_PORTS] = "ports",	   [KEY_VSOCK] = "vsock",   [KEY_BALLOON] = "balloon",
 	[KEY_NET] = "net",	   [KEY_PUBLISH] = "publish",
-	[KEY_SANDBOX] = "sandbox",
+	[KEY_SANDBOX] = "sandbox", [KEY_HUGEPAGES] = "hugepages",
 };
 
 const char *config_key_name(enum config_key key)
@@ -212,6 +212,9 @@ int config_set_number(struct vm_config *cfg, enum config_key key, u64 value,
 	case KEY_TESTDEV:
 		cfg->testdev = value != 0;
 		break;
+	case KEY_HUGEPAGES:
+		cfg->hugepages = value != 0;
+		break;
 	case KEY_SANDBOX:
 		cfg->sandbox = value != 0;
 		break;
@@ -384,6 +387,7 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 		break;
 	case KEY_HVC:
 	case KEY_TESTDEV:
+	case KEY_HUGEPAGES:
 	case KEY_SANDBOX:
 		value = !strcmp(text, "true");
 		ok = value || !strcmp(text, "false");

@@ -25,6 +25,7 @@ enum config_key {
 	KEY_TIMEOUT,
 	KEY_HVC,
 	KEY_TESTDEV,
+	KEY_HUGEPAGES,
 	KEY_SANDBOX,
 	KEY_DISKS, /* --disk on the command line, which adds one */
 	KEY_PORTS, /* --port, likewise */
@@ -75,6 +76,7 @@ struct vm_config {
 	u64 timeout_ms; /* 0: none */
 	bool hvc; /* the console is virtio's */
 	bool testdev;
+	bool hugepages; /* guest memory on pages set aside for that */
 	bool sandbox; /* by default */
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;

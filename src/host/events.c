@@ -201,6 +201,14 @@ static int poll_patience(const struct host *h, u64 now)
 	return ms > 3600000 ? 3600000 : (int)ms;
 }
 
+/* Writes of the guest that its engine only notes; -1 when it makes exits of all. */
+static int doorbell_fd(struct host *h)
+{
+	const struct engine_ops *e = h->vm.engine;
+
+	return e->doorbell_fd ? e->doorbell_fd(&h->vm) : -1;
+}
+
 static void events_once(struct host *h)
 {
 	struct pollfd fds[] = {
@@ -208,10 +216,13 @@ static void events_once(struct host *h)
 		{ .fd = h->events.wake_fd, .events = POLLIN },
 		{ .fd = h->events.signal_fd, .events = POLLIN },
 		{ .fd = console_input_fd(h->console), .events = POLLIN },
+		{ .fd = doorbell_fd(h), .events = POLLIN },
 	};
 	u64 now = platform_clock_ns();
 
 	(void)poll(fds, ARRAY_SIZE(fds), poll_patience(h, now));
+	if (fds[4].revents)
+		h->vm.engine->doorbells_serve(&h->vm);
 	if (fds[0].revents)
 		timers_serve(h);
 	if (fds[1].revents)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trivet/platform.h on Linux: memory, clocks, log, randomness, locks. Waking a
- * vCPU is in vcpus.c, arming the VM's timer in events.c.
+ * trivet/platform.h on Linux: memory, clocks, log, randomness. Locks are
+ * in mutex.c, waking a vCPU in vcpus.c, arming the VM's timer in events.c.
  */
 #include <trivet/platform.h>
 #include <trivet/timer.h>
@@ -10,7 +10,6 @@
 #include "log.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +62,9 @@ void *platform_ram_alloc(u64 size)
 
 void platform_ram_free(void *p, u64 size)
 {
-	if (p)
-		munmap(p, size);
+	/* of huge pages (hugepages.c) only whole ones can be unmapped */
+	if (p && munmap(p, size))
+		munmap(p, (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
 }
 
 void platform_ram_discard(void *p, u64 size)
@@ -123,34 +123,6 @@ void platform_random(void *buf, size_t n)
 		p += got;
 		n -= (size_t)got;
 	}
-}
-
-_Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct platform_mutex),
-	       "struct platform_mutex holds a pthread mutex");
-
-static pthread_mutex_t *mutex_of(struct platform_mutex *m)
-{
-	return (pthread_mutex_t *)(void *)m->opaque;
-}
-
-void platform_mutex_init(struct platform_mutex *m)
-{
-	pthread_mutex_init(mutex_of(m), NULL);
-}
-
-void platform_mutex_fini(struct platform_mutex *m)
-{
-	pthread_mutex_destroy(mutex_of(m));
-}
-
-void platform_mutex_lock(struct platform_mutex *m)
-{
-	pthread_mutex_lock(mutex_of(m));
-}
-
-void platform_mutex_unlock(struct platform_mutex *m)
-{
-	pthread_mutex_unlock(mutex_of(m));
 }
 
 void platform_relax(void)

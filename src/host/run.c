@@ -5,6 +5,7 @@
 #include "blobs.h"
 #include "counter.h"
 #include "engines.h"
+#include "hugepages.h"
 #include "knobs.h"
 #include "log.h"
 #include "sandbox.h"
@@ -66,6 +67,8 @@ static int build_machine(struct host *h, const struct engine_ops *engine,
 	if (r)
 		return r;
 	h->vm.host_data = h;
+	if (h->cfg->hugepages)
+		h->vm.ram_alloc = hugepages_alloc;
 	r = machine_create(&h->vm, &h->machine_config, &h->machine, err);
 	if (r)
 		vm_fini(&h->vm);

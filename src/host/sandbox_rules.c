@@ -107,6 +107,8 @@ static const struct sandbox_rule vcpu[] = {
 	CALL_IF(ioctl, INT(1, KVM_SET_MSRS)),
 	CALL_IF(ioctl, INT(1, KVM_GET_FPU)),
 	CALL_IF(ioctl, INT(1, KVM_SET_FPU)),
+	CALL_IF(ioctl, INT(1, KVM_GET_XSAVE)),
+	CALL_IF(ioctl, INT(1, KVM_SET_XSAVE)),
 	CALL_IF(ioctl, INT(1, KVM_GET_XCRS)),
 	CALL_IF(ioctl, INT(1, KVM_SET_XCRS)),
 	CALL_IF(ioctl, INT(1, KVM_GET_LAPIC)),
@@ -121,6 +123,8 @@ static const struct sandbox_rule vcpu[] = {
 	CALL_IF(ioctl, INT(1, KVM_SET_USER_MEMORY_REGION)),
 	CALL_IF(ioctl, INT(1, KVM_GET_DIRTY_LOG)),
 	CALL_IF(ioctl, INT(1, KVM_IOEVENTFD)),
+	CALL(eventfd2),		/* one for each doorbell of a BAR */
+	CALL(epoll_ctl),
 };
 
 static const struct sandbox_rule console[] = {
@@ -220,6 +224,8 @@ static const struct sandbox_rule main_thread[] = {
 	CALL(lseek),
 	CALL(shutdown),		/* what backends do when they are closed */
 	CALL(epoll_ctl),
+	CALL(epoll_wait),	/* doorbells */
+	CALL(epoll_pwait),
 	/* the name of a unix socket of ours is removed: Landlock says where */
 	CALL(newfstatat),
 	CALL(unlink),

@@ -19,7 +19,7 @@ struct vmfile {
 	char *name, *engine, *cpu, *memory, *kernel, *initrd, *append, *console;
 	u64 *cpus;
 	double *timeout;
-	int *hvc, *testdev, *sandbox;
+	int *hvc, *testdev, *sandbox, *hugepages;
 	char **disks, **ports;
 	unsigned disks_count, ports_count;
 	char *vsock, *balloon;
@@ -66,6 +66,10 @@ static const cyaml_schema_field_t fields[] = {
 			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
 				     CYAML_FLAG_STRICT,
 			     struct vmfile, testdev, truth, ARRAY_SIZE(truth)),
+	CYAML_FIELD_ENUM_PTR("hugepages",
+			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
+				     CYAML_FLAG_STRICT,
+			     struct vmfile, hugepages, truth, ARRAY_SIZE(truth)),
 	CYAML_FIELD_ENUM_PTR("sandbox",
 			     CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL |
 				     CYAML_FLAG_STRICT,
@@ -137,7 +141,8 @@ static const char *key_expects(const char *key)
 		return "a number from 1 to 32";
 	if (!strcmp(key, "timeout"))
 		return "a number of seconds";
-	if (!strcmp(key, "testdev") || !strcmp(key, "hvc") || !strcmp(key, "sandbox"))
+	if (!strcmp(key, "testdev") || !strcmp(key, "hvc") || !strcmp(key, "sandbox") ||
+	    !strcmp(key, "hugepages"))
 		return "true or false";
 	if (!strcmp(key, "disks"))
 		return "a list of images, each a line `- FILE` or `- FILE,ro`";
@@ -297,6 +302,8 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 	if (f->hvc && (r = apply_number(a, KEY_HVC, (u64)*f->hvc)))
 		return r;
 	if (f->testdev && (r = apply_number(a, KEY_TESTDEV, (u64)*f->testdev)))
+		return r;
+	if (f->hugepages && (r = apply_number(a, KEY_HUGEPAGES, (u64)*f->hugepages)))
 		return r;
 	if ((r = apply_path(a, KEY_VSOCK, f->vsock)) ||
 	    (r = apply_text(a, KEY_BALLOON, f->balloon)))

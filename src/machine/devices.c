@@ -9,7 +9,6 @@
 #include <trivet/device/hypercall.h>
 #include <trivet/device/i8042.h>
 #include <trivet/device/ioapic.h>
-#include <trivet/device/lapic.h>
 #include <trivet/device/pic.h>
 #include <trivet/device/pit.h>
 #include <trivet/device/rtc.h>
@@ -24,15 +23,6 @@
 #include <trivet/virtio/rng.h>
 #include <trivet/virtio/vsock.h>
 
-/* The 8259 pair's INTR pin goes to the local APICs' LINT0. */
-static void pic_output(void *ctx, bool level)
-{
-	struct devices *d = ctx;
-
-	if (d->lapic)
-		lapic_extint(d->lapic, level);
-}
-
 static void testdev_flush(void *ctx, gpa_t page)
 {
 	vm_flush_page(ctx, page);
@@ -43,19 +33,18 @@ static int create_irq_chips(struct devices *d, struct vm *vm, const char **what)
 	int r;
 
 	*what = "8259 interrupt controller";
-	r = pic_create(vm, pic_output, d, &d->pic);
+	r = pic_create(vm, local_irq_extint, d, &d->pic);
 	if (r)
 		return r;
 	*what = "local APIC";
-	r = lapic_create(vm, d->pic, platform_counter_hz(), vcpu_guest_tsc,
-			 &d->lapic);
+	r = local_irq_create(d);
 	if (r)
 		return r;
 	*what = "I/O APIC";
 	r = ioapic_create(vm, IOAPIC_ID, &d->ioapic);
 	if (r)
 		return r;
-	lapic_set_eoi_sink(d->lapic, ioapic_eoi, d->ioapic);
+	local_irq_connect(d);
 	return 0;
 }
 
@@ -208,7 +197,7 @@ void devices_reset(struct devices *d, bool asleep)
 	pit_reset(d->pit);
 	ioapic_reset(d->ioapic);
 	pic_reset(d->pic);
-	lapic_reset_all(d->lapic);
+	local_irq_reset(d);
 }
 
 #define DESTROY(d, field, fn)              \
@@ -239,12 +228,8 @@ void devices_destroy(struct devices *d)
 	DESTROY(d, rtc, rtc_destroy);
 	DESTROY(d, pit, pit_destroy);
 	DESTROY(d, ioapic, ioapic_destroy);
-	DESTROY(d, lapic, lapic_destroy);
+	local_irq_destroy(d);
 	DESTROY(d, pic, pic_destroy);
-	for (unsigned i = 0; i < d->vm->vcpu_count; i++) {
-		d->vm->vcpus[i]->irq = NULL;
-		d->vm->vcpus[i]->irq_ctx = NULL;
-	}
 	/* The controllers registered here are gone: nobody listens any more. */
 	memset(&d->vm->irqs, 0, sizeof d->vm->irqs);
 }

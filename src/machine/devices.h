@@ -39,4 +39,17 @@ int devices_create(struct devices *d, struct vm *vm,
 void devices_reset(struct devices *d, bool asleep);
 void devices_destroy(struct devices *d);
 
+/*
+ * local_irq.c: what takes interrupts on the CPUs' side: local APICs that are
+ * devices of ours, or the engine's own (engine_irqchip_ops). With vm->lock, or
+ * before vCPUs run.
+ */
+int local_irq_create(struct devices *d);
+/* Once the I/O APIC is there: it hears of the end of interrupts. */
+void local_irq_connect(struct devices *d);
+/* The 8259 pair's INTR pin, which goes to LINT0. ctx is struct devices. */
+void local_irq_extint(void *ctx, bool level);
+void local_irq_reset(struct devices *d);
+void local_irq_destroy(struct devices *d);
+
 #endif

@@ -196,6 +196,8 @@ void firmware_init_apic(struct machine *m)
 	struct bus *bus = &m->vm->mmio;
 	struct vcpu *v = m->vm->vcpus[0];
 
+	if (m->vm->engine->irqchip)
+		return; /* its reset leaves the boot CPU's like this */
 	bus_write(bus, v, LAPIC_BASE + 0xf0, 4, 0x1ff);
 	bus_write(bus, v, LAPIC_BASE + 0x350, 4, 0x700);
 	bus_write(bus, v, LAPIC_BASE + 0x360, 4, 0x400);

@@ -86,6 +86,7 @@ static int add_cpus(struct machine *m, struct error *err)
 	if (r)
 		return error_set(err, r, "cpu model: \"%.60s\" is not known; expected \"baseline\"",
 				 c->cpu_model);
+	m->model.speculates = m->vm->engine->native;
 	m->vm->arch_config = &m->model;
 	for (unsigned i = 0; i < c->cpus && !r; i++)
 		r = vm_add_vcpu(m->vm, err);

@@ -47,6 +47,20 @@ int pci_func_bar(struct pci_func *f, unsigned index, u64 size, bool wide,
 	return 0;
 }
 
+int pci_func_doorbells(struct pci_func *f, unsigned bar, u64 offset, unsigned step,
+		       unsigned count)
+{
+	struct pci_bar *b = &f->bars[bar < PCI_BARS ? bar : 0];
+
+	if (bar >= PCI_BARS || b->mapped || !count ||
+	    !range_within(offset, (u64)step * count, 0, b->size))
+		return -EINVAL;
+	b->bell_at = offset;
+	b->bell_step = step;
+	b->bells = count;
+	return 0;
+}
+
 int pci_func_cap(struct pci_func *f, u8 id, const void *body, unsigned size)
 {
 	unsigned at = f->cap_end;
@@ -96,10 +110,17 @@ static u64 bar_address(const struct pci_bar *b)
 	return (high << 32 | get_le32(reg)) & ~(b->size - 1);
 }
 
+static gpa_t bell_address(const struct pci_bar *b, unsigned n)
+{
+	return gpa(b->mapped_at + b->bell_at + n * b->bell_step);
+}
+
 static bool bar_unmap(struct pci_bar *b)
 {
 	if (!b->mapped)
 		return false;
+	for (unsigned n = 0; n < b->bells; n++)
+		vm_doorbell_remove(b->func->vm, bell_address(b, n));
 	bus_remove(&b->func->vm->mmio, b->mapped_at);
 	b->mapped = false;
 	return true;
@@ -123,6 +144,8 @@ static bool bar_map(struct pci_bar *b)
 			    &(struct bus_range){ at, b->size, b->func->name,
 						 &bar_ops, b }) == 0;
 	b->mapped_at = at;
+	for (unsigned n = 0; b->mapped && n < b->bells; n++)
+		vm_doorbell_add(b->func->vm, bell_address(b, n));
 	return left;
 }
 

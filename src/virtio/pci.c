@@ -327,6 +327,9 @@ static int describe(struct virtio_pci *p)
 	if (!r)
 		r = pci_func_msix(&p->func, d->queue_count + 1, BAR, MSIX_AT, PBA_AT);
 	if (!r)
+		r = pci_func_doorbells(&p->func, BAR, NOTIFY_AT, NOTIFY_STEP,
+				       d->queue_count);
+	if (!r)
 		r = add_cap(p, CFG_COMMON, COMMON_AT, COMMON_SIZE, 16, 0);
 	if (r >= 0)
 		r = add_cap(p, CFG_NOTIFY, NOTIFY_AT, NOTIFY_STEP * d->queue_count, 20,

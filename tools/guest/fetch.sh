@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Downloads Debian's kernel for clouds and takes vmlinuz and the virtio modules
-# out of it; nothing is installed. usage: tools/guest/fetch.sh build/guest build/download
+# Downloads Debian's kernel for clouds and takes vmlinuz, the virtio modules and
+# KVM out of it; nothing is installed. usage: tools/guest/fetch.sh build/guest build/download
 set -eu
 out=$1 download=$2
 meta=linux-image-cloud-amd64
@@ -37,6 +37,7 @@ dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out/kernel" --wildcards \
 	./boot './lib/modules/*/kernel/drivers/*virtio*' \
 	'./lib/modules/*/kernel/net/vmw_vsock/v*' \
 	'./lib/modules/*/kernel/drivers/net/net_failover.ko' \
-	'./lib/modules/*/kernel/net/core/failover.ko'
+	'./lib/modules/*/kernel/net/core/failover.ko' './lib/modules/*/kernel/arch/x86/kvm/*' \
+	'./lib/modules/*/kernel/virt/lib/*'
 cp "$out"/kernel/boot/vmlinuz-* "$out/vmlinuz.new"
 mv "$out/vmlinuz.new" "$out/vmlinuz"

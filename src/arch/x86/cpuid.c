@@ -14,6 +14,9 @@
  * either.
  */
 #define SIGNATURE 0x00030661u
+/* On a CPU that does speculate: model 2ch, an out-of-order part for which kernels
+ * use every workaround that ARCH_CAPABILITIES does not call needless. */
+#define SIGNATURE_SPECULATES 0x000206c2u
 #define MAX_BASIC 0x16u
 #define MAX_EXTENDED 0x80000008u
 #define HYPERVISOR_LEAF 0x40000000u
@@ -55,6 +58,11 @@ int x86_cpu_model_init(struct x86_cpu_model *m, const char *name, u64 tsc_hz, un
 	return 0;
 }
 
+u32 x86_cpu_signature(const struct x86_cpu_model *m)
+{
+	return m && m->speculates ? SIGNATURE_SPECULATES : SIGNATURE;
+}
+
 /* Bits of APIC id below the package. */
 static unsigned id_bits(const struct x86_cpu_model *m)
 {
@@ -74,7 +82,7 @@ static struct x86_cpuid_regs text_leaf(u32 eax, const char *ebx_edx_ecx)
 static struct x86_cpuid_regs leaf_features(const struct x86_cpu_model *m,
 					   const struct x86_cpu *c, unsigned apic_id)
 {
-	struct x86_cpuid_regs v = { SIGNATURE, 8u << 8 | 1u << (16 + id_bits(m)) | apic_id << 24,
+	struct x86_cpuid_regs v = { x86_cpu_signature(m), 8u << 8 | 1u << (16 + id_bits(m)) | apic_id << 24,
 				    (u32)L1_ECX, (u32)L1_EDX };
 	u64 apic_base = BIT(11);
 

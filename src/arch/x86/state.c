@@ -27,12 +27,12 @@ static void reset_segments(struct x86_state *st)
 }
 
 /* What INIT resets as well; the other columns of table 9-1 are power-up's. */
-static void reset_common(struct x86_state *st)
+static void reset_common(struct x86_state *st, const struct x86_cpu_model *m)
 {
 	u64 keep = st->cr0 & (CR0_CD | CR0_NW);
 
 	memset(st->gpr, 0, sizeof st->gpr);
-	st->gpr[REG_RDX] = 0x30661; /* as CPUID.1:EAX */
+	st->gpr[REG_RDX] = x86_cpu_signature(m); /* as CPUID.1:EAX */
 	st->rip = 0xfff0;
 	st->rflags = FL_ONE;
 	reset_segments(st);
@@ -74,7 +74,7 @@ void arch_state_reset(void *state, const struct vm *vm, unsigned index, bool ini
 		if (m)
 			st->tsc = platform_counter() - m->tsc_base;
 	}
-	reset_common(st);
+	reset_common(st, m);
 }
 
 void arch_state_sipi(void *state, u8 vector)

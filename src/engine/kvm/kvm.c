@@ -1,118 +1,175 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The KVM engine. So far it only tells what the machine has: whether /dev/kvm is
- * there, whether a guest would run on hardware, and why not.
- */
+/* The KVM engine behind the engine contract: the VM and its memory. */
+#include "kvm.h"
+
 #include <trivet/engines.h>
-#include <trivet/error.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
-
-/* The API that Linux has had since 2.6.22: Documentation/virt/kvm/api.rst 4.1. */
-#define KVM_API_WANTED 12
-
-/*
- * VT-x or AMD-V, as CPUID shows it: SDM vol. 3C 24.6 (leaf 1 ECX bit 5), APM
- * vol. 2 15.4 (leaf 80000001h ECX bit 2).
- */
-static bool cpu_has_virtualization(void)
+int kvm_ioctl(int fd, unsigned long request, void *arg)
 {
-#if defined(__x86_64__)
-	unsigned a, b, c, d;
+	int r = ioctl(fd, request, arg);
 
-	if (__get_cpuid(1, &a, &b, &c, &d) && (c & (1u << 5)))
-		return true;
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & (1u << 2));
-#else
-	return true; /* EL2 does not show to user space */
-#endif
+	return r < 0 ? -errno : r;
 }
 
-/*
- * Is the module that drives /dev/kvm a software one? kvm_pvm creates VMs
- * without VT-x or AMD-V and emulates much of what they run.
- */
-static bool module_is_software(void)
+int kvm_ioctl_num(int fd, unsigned long request, unsigned long arg)
 {
-	char line[256];
-	bool found = access("/sys/module/kvm_pvm", F_OK) == 0;
-	FILE *f = found ? NULL : fopen("/proc/modules", "re");
+	int r = ioctl(fd, request, arg);
 
-	while (f && !found && fgets(line, sizeof line, f))
-		found = strncmp(line, "kvm_pvm ", 8) == 0;
-	if (f)
-		fclose(f);
-	return found;
+	return r < 0 ? -errno : r;
 }
 
-static int refuse(struct engine_caps *caps, int code, const char *why)
+int kvm_extension(int fd, int capability)
 {
-	caps->usable = false;
-	caps->hardware_speed = false;
-	snprintf(caps->why, sizeof caps->why, "%s", why);
-	return code;
+	int r = ioctl(fd, KVM_CHECK_EXTENSION, (unsigned long)capability);
+
+	return r < 0 ? 0 : r;
 }
 
-static int refuse_open(struct engine_caps *caps, int error)
+/* A signal may come while KVM makes a VM. */
+static int create_vm(int dev_fd)
 {
-	if (error == ENOENT && !cpu_has_virtualization())
-		return refuse(caps, -ENOENT,
-			      "no /dev/kvm, and the CPU shows neither VT-x nor AMD-V");
-	if (error == ENOENT)
-		return refuse(caps, -ENOENT,
-			      "no /dev/kvm: load the module kvm_intel or kvm_amd");
-	if (error == EACCES || error == EPERM)
-		return refuse(caps, -EACCES,
-			      "no permission to open /dev/kvm: join the group kvm");
-	snprintf(caps->why, sizeof caps->why, "/dev/kvm: %s", strerror(error));
-	return -error;
+	int fd;
+
+	do
+		fd = kvm_ioctl_num(dev_fd, KVM_CREATE_VM, 0);
+	while (fd == -EINTR);
+	return fd;
 }
 
-static int kvm_probe(struct engine_caps *caps)
+static int open_vm(struct kvm_guest *g, struct error *err)
 {
-	int fd, version;
+	int r;
 
-	*caps = (struct engine_caps){ 0 };
-	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return refuse_open(caps, errno);
-	version = ioctl(fd, KVM_GET_API_VERSION, 0);
-	close(fd);
-	if (version != KVM_API_WANTED) {
-		snprintf(caps->why, sizeof caps->why,
-			 "/dev/kvm speaks API version %d; expected %d", version,
-			 KVM_API_WANTED);
-		return -EOPNOTSUPP;
-	}
-	if (module_is_software())
-		return refuse(caps, -EOPNOTSUPP,
-			      "/dev/kvm is the software module kvm_pvm, which "
-			      "emulates instructions one by one");
-	if (!cpu_has_virtualization())
-		return refuse(caps, -EOPNOTSUPP,
-			      "/dev/kvm is there, but the CPU shows neither VT-x "
-			      "nor AMD-V: guests would not run on hardware");
-	return refuse(caps, -ENOSYS, "the KVM engine does not run guests yet");
+	g->dev_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (g->dev_fd < 0)
+		return error_set(err, -errno, "/dev/kvm: %s", strerror(errno));
+	r = kvm_ioctl_num(g->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (r > 0)
+		g->run_size = (size_t)r;
+	g->fd = r > 0 ? create_vm(g->dev_fd) : r;
+	if (g->fd >= 0)
+		return 0;
+	r = g->fd;
+	close(g->dev_fd);
+	return error_set(err, r, "/dev/kvm makes no virtual machine: %s", strerror(-r));
 }
 
 static int kvm_vm_init(struct vm *vm, struct error *err)
 {
-	(void)vm;
-	return error_set(err, -ENOSYS, "the KVM engine does not run guests yet");
+	struct kvm_guest *g = platform_alloc(sizeof *g);
+	int r;
+
+	if (!g)
+		return error_set(err, -ENOMEM, "no memory for the KVM engine");
+	r = kvm_install_kick();
+	if (r < 0)
+		error_set(err, r, "no signal handler: %s", strerror(-r));
+	else
+		r = open_vm(g, err);
+	if (r < 0)
+		goto fail;
+	vm->engine_data = g;
+	r = kvm_doorbells_init(vm);
+	if (r)
+		error_set(err, r, "no event descriptors: %s", strerror(-r));
+	else
+		r = kvm_arch_vm_init(vm, err);
+	if (!r)
+		return 0;
+	kvm_doorbells_fini(vm);
+	vm->engine_data = NULL;
+	close(g->fd);
+	close(g->dev_fd);
+fail:
+	platform_free(g, sizeof *g);
+	return r;
+}
+
+static void kvm_vm_fini(struct vm *vm)
+{
+	struct kvm_guest *g = vm->engine_data;
+
+	kvm_doorbells_fini(vm);
+	close(g->fd);
+	close(g->dev_fd);
+	platform_free(g, sizeof *g);
+	vm->engine_data = NULL;
+}
+
+static int set_region(struct vm *vm, unsigned number, const struct mem_slot *slot,
+		      bool log)
+{
+	struct kvm_guest *g = vm->engine_data;
+	struct kvm_userspace_memory_region m = {
+		.slot = number,
+		.flags = (slot->flags & MEM_WRITE ? 0 : KVM_MEM_READONLY) |
+			 (log ? KVM_MEM_LOG_DIRTY_PAGES : 0),
+		.guest_phys_addr = slot->base.v,
+		.memory_size = slot->size,
+		.userspace_addr = (uintptr_t)slot->host,
+	};
+
+	return kvm_ioctl(g->fd, KVM_SET_USER_MEMORY_REGION, &m);
+}
+
+static int kvm_map(struct vm *vm, const struct mem_slot *slot)
+{
+	struct kvm_guest *g = vm->engine_data;
+	int r = set_region(vm, g->slots, slot, false);
+
+	if (!r)
+		g->slots++;
+	return r;
+}
+
+/* KVM's slots have the numbers of core's: both count up as RAM is added. */
+static unsigned slot_number(const struct vm *vm, const struct mem_slot *slot)
+{
+	return (unsigned)(slot - vm->mem.slots);
+}
+
+static int kvm_dirty_log(struct vm *vm, const struct mem_slot *slot, bool on)
+{
+	return set_region(vm, slot_number(vm, slot), slot, on);
+}
+
+static int kvm_get_dirty(struct vm *vm, const struct mem_slot *slot, u64 *bitmap)
+{
+	struct kvm_guest *g = vm->engine_data;
+	struct kvm_dirty_log log = { .slot = slot_number(vm, slot),
+				     .dirty_bitmap = bitmap };
+
+	return kvm_ioctl(g->fd, KVM_GET_DIRTY_LOG, &log);
 }
 
 const struct engine_ops engine_kvm = {
 	.name = "kvm",
+	.native = true,
+	.irqchip = &kvm_arch_irqchip,
 	.probe = kvm_probe,
 	.vm_init = kvm_vm_init,
+	.vm_fini = kvm_vm_fini,
+	.map = kvm_map,
+	.dirty_log = kvm_dirty_log,
+	.get_dirty = kvm_get_dirty,
+	.doorbell_add = kvm_doorbell_add,
+	.doorbell_remove = kvm_doorbell_remove,
+	.doorbell_fd = kvm_doorbell_fd,
+	.doorbells_serve = kvm_doorbells_serve,
+	.vcpu_init = kvm_vcpu_init,
+	.vcpu_fini = kvm_vcpu_fini,
+	.run = kvm_run_vcpu,
+	.kick = kvm_kick,
+	.irq_ready = kvm_arch_irq_ready,
+	.irq_inject = kvm_arch_irq_inject,
+	.irq_window = kvm_arch_irq_window,
+	.nmi_inject = kvm_arch_nmi_inject,
+	.get_state = kvm_arch_get_state,
+	.set_state = kvm_arch_set_state,
 };

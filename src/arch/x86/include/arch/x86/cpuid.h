@@ -19,6 +19,9 @@ struct x86_cpu_model {
 	u64 tsc_hz;	/* leaf 15h, 16h */
 	unsigned cpus;	/* leaf 1, 4, 0Bh */
 	u64 tsc_base;	/* host counter at power-up: where the guest's TSC is 0 */
+	/* The guest runs on a CPU that speculates (engine_ops.native): it must not
+	 * be told otherwise, or it would leave its own defences off. */
+	bool speculates;
 };
 
 /*
@@ -41,6 +44,9 @@ int x86_cpu_model_init(struct x86_cpu_model *m, const char *name, u64 tsc_hz,
 struct x86_cpuid_regs x86_cpuid(const struct x86_cpu_model *m,
 				const struct x86_cpu *c, unsigned apic_id,
 				u32 leaf, u32 subleaf);
+
+/* Family, model and stepping: leaf 1 EAX, and EDX after power-up. */
+u32 x86_cpu_signature(const struct x86_cpu_model *m);
 
 /* RDMSR and WRMSR: 0, or -EINVAL for #GP. msr.c */
 int x86_msr_read(struct x86_cpu *c, u32 index, u64 *value);
