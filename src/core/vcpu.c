@@ -242,6 +242,20 @@ static int handle_locked(struct vcpu *v, struct exit *x)
 	}
 }
 
+/* An exit that began at start, to its end, which is returned. */
+static u64 handle_timed(struct vcpu *v, struct exit *x, u64 start, int *r)
+{
+	u64 end;
+
+	v->stats.exits[x->reason]++;
+	platform_mutex_lock(&v->vm->lock);
+	*r = handle_locked(v, x);
+	platform_mutex_unlock(&v->vm->lock);
+	end = platform_counter();
+	v->stats.exit_ticks[x->reason] += end - start;
+	return end;
+}
+
 int vcpu_handle_exit(struct vcpu *v, struct exit *x)
 {
 	bool inside = v->stats.guest_since != 0; /* called by the engine */
@@ -250,12 +264,7 @@ int vcpu_handle_exit(struct vcpu *v, struct exit *x)
 
 	if (inside)
 		guest_leave(v, start);
-	v->stats.exits[x->reason]++;
-	platform_mutex_lock(&v->vm->lock);
-	r = handle_locked(v, x);
-	platform_mutex_unlock(&v->vm->lock);
-	end = platform_counter();
-	v->stats.exit_ticks[x->reason] += end - start;
+	end = handle_timed(v, x, start, &r);
 	if (inside)
 		guest_enter(v, end);
 	return r;
@@ -277,6 +286,8 @@ static void vcpu_halt_end(struct vcpu *v)
 /* What ended run(), at left. */
 static void vcpu_dispatch(struct vcpu *v, struct exit *x, u64 left)
 {
+	int r;
+
 	v->last_exit = x->reason;
 	switch (x->reason) {
 	case EXIT_IO:
@@ -286,7 +297,7 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x, u64 left)
 	case EXIT_HYPERCALL:
 	case EXIT_EOI:
 	case EXIT_FPU_ERROR:
-		vcpu_handle_exit(v, x);
+		(void)handle_timed(v, x, left, &r); /* these are all known */
 		return;
 	case EXIT_HALT:
 		vcpu_halt(v);
@@ -305,13 +316,15 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x, u64 left)
 	v->stats.exit_ticks[x->reason] += platform_counter() - left;
 }
 
-static int vcpu_run(struct vcpu *v, struct exit *x)
+/* From now; *left is when it came back. Reading the counter costs: once a border. */
+static int vcpu_run(struct vcpu *v, struct exit *x, u64 now, u64 *left)
 {
 	int r;
 
-	guest_enter(v, platform_counter());
+	guest_enter(v, now);
 	r = v->vm->engine->run(v, x);
-	guest_leave(v, platform_counter());
+	*left = platform_counter();
+	guest_leave(v, *left);
 	return r;
 }
 
@@ -323,8 +336,8 @@ static bool vcpu_stays_blocked(struct vcpu *v)
 	return !__atomic_load_n(&v->kick, __ATOMIC_SEQ_CST);
 }
 
-/* Events and interrupts, before the engine runs. */
-static int vcpu_prepare(struct vcpu *v)
+/* Events and interrupts, before the engine runs; *end is when they were done. */
+static int vcpu_prepare(struct vcpu *v, u64 *end)
 {
 	bool was_halted = v->state == VCPU_HALTED;
 	u64 start = platform_counter();
@@ -334,28 +347,30 @@ static int vcpu_prepare(struct vcpu *v)
 		vcpu_take_irq(v);
 	if (was_halted && v->state != VCPU_HALTED)
 		vcpu_halt_end(v);
-	v->stats.exit_ticks[v->last_exit] += platform_counter() - start;
+	*end = platform_counter();
+	v->stats.exit_ticks[v->last_exit] += *end - start;
 	return r;
 }
 
 enum vcpu_step vcpu_step(struct vcpu *v)
 {
 	struct exit x = { .reason = EXIT_NONE };
+	u64 now;
 	int r;
 
 	/* Cleared before looking: what is posted from here on kicks again. */
 	__atomic_store_n(&v->kick, 0, __ATOMIC_SEQ_CST);
 	if (vm_stop_reason(v->vm) != VM_RUNS)
 		return VCPU_STOPPED;
-	r = vcpu_prepare(v);
+	r = vcpu_prepare(v, &now);
 	if (!r && v->state != VCPU_RUNNING)
 		return vcpu_stays_blocked(v) ? VCPU_BLOCKED : VCPU_RUNNABLE;
 	if (!r)
-		r = vcpu_run(v, &x);
+		r = vcpu_run(v, &x, now, &now);
 	if (r)
 		vm_stop(v->vm, VM_CRASHED, 0, "vCPU %u: engine %s failed (%d)",
 			v->index, v->vm->engine->name, r);
 	else
-		vcpu_dispatch(v, &x, platform_counter());
+		vcpu_dispatch(v, &x, now);
 	return vm_stop_reason(v->vm) == VM_RUNS ? VCPU_RUNNABLE : VCPU_STOPPED;
 }
