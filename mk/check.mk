@@ -4,7 +4,7 @@
 CHECK_FUZZ_SECONDS ?= 5
 
 # Tests of the hosted program's own files link those objects.
-VMFILE_OBJ = $(foreach f,vmfile vmfile_scan config config_disk config_links args net_spec,build/obj/$(1)/src/host/$(f).c.o)
+VMFILE_OBJ = $(patsubst %,build/obj/$(1)/%.o,$(wildcard src/host/vmfile*.c src/host/config*.c) src/host/args.c src/host/net_spec.c)
 build/unit/test_vmfile: $(call VMFILE_OBJ,asan)
 SANDBOX_OBJ := $(patsubst %,build/obj/asan/%.o,$(wildcard src/host/sandbox*.c))
 build/unit/test_net_host: $(foreach f,netq net_csum net_spec,build/obj/asan/src/host/$(f).c.o)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as a VM file: an error or a configuration, nothing else. */
-// LIBS: build/obj/fuzz/src/host/vmfile.c.o build/obj/fuzz/src/host/vmfile_scan.c.o build/obj/fuzz/src/host/config.c.o build/obj/fuzz/src/host/config_disk.c.o build/obj/fuzz/src/host/net_spec.c.o build/obj/fuzz/libtrivet.a -lcyaml -lyaml
+// LIBS: build/obj/fuzz/src/host/vmfile*.c.o build/obj/fuzz/src/host/config*.c.o build/obj/fuzz/src/host/net_spec.c.o build/obj/fuzz/src/host/args.c.o build/obj/fuzz/libtrivet.a -lcyaml -lyaml
 #include "../../src/host/vmfile.h"
 
 #include <stdlib.h>

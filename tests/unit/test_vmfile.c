@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VM files, the command line and their limits: what is taken, what is said. */
-// LIBS: build/obj/asan/src/host/vmfile.c.o build/obj/asan/src/host/vmfile_scan.c.o build/obj/asan/src/host/config.c.o build/obj/asan/src/host/config_disk.c.o build/obj/asan/src/host/net_spec.c.o build/obj/asan/src/host/args.c.o build/obj/asan/libtrivet.a -lcyaml -lyaml
+// LIBS: build/obj/asan/src/host/vmfile*.c.o build/obj/asan/src/host/config*.c.o build/obj/asan/src/host/net_spec.c.o build/obj/asan/src/host/args.c.o build/obj/asan/libtrivet.a -lcyaml -lyaml
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
