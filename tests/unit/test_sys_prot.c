@@ -349,14 +349,22 @@ static void test_string_io(void **state)
 	c->gpr[REG_RDI] = 0x8000;
 	c->gpr[REG_RCX] = 2;
 	c->gpr[REG_RDX] = 0x1f0;
-	assert_int_equal(RUN(m, 0xf3, 0x66, 0x6d), X86_BREAK);
+	c->attention = 1; /* the run loop is wanted between two elements */
+	assert_int_equal(RUN(m, 0xf3, 0x66, 0x6d), X86_AGAIN);
 	assert_int_equal(c->rip, CODE); /* again */
+	assert_true(c->rflags & FL_RF); /* SDM vol. 3B 17.3.1.1 */
+	assert_int_equal(c->gpr[REG_RDI], 0x8002);
+	c->attention = 0;
 	assert_int_equal(RUN(m, 0xf3, 0x66, 0x6d), X86_OK);
 	assert_int_equal(c->rip, CODE + 3);
 	assert_int_equal(c->gpr[REG_RDI], 0x8004);
 	assert_int_equal(peek(m, 0x8000, 4), 0x77887788);
 	assert_int_equal(RUN(m, 0xf3, 0x66, 0x6d), X86_OK); /* count 0 */
 	assert_int_equal(c->gpr[REG_RDI], 0x8004);
+	c->gpr[REG_RCX] = 3; /* undisturbed: all in one go */
+	assert_int_equal(RUN(m, 0xf3, 0x66, 0x6d), X86_OK);
+	assert_int_equal(c->gpr[REG_RDI], 0x800a);
+	assert_int_equal(c->gpr[REG_RCX], 0);
 	c->gpr[REG_RSI] = 0x8000;
 	c->rflags |= FL_DF;
 	assert_int_equal(RUN(m, 0x6e), X86_OK);

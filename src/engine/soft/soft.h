@@ -53,7 +53,9 @@ struct block {
 
 #define JUMP_CACHE_SIZE 4096u
 #define BLOCK_HASH_SIZE 16384u
-#define BLOCK_ARENA_SIZE MIB(16)
+/* A vCPU's decoded code; when it is full all starts anew. With 6 MiB Debian with systemd
+ * boots a tenth faster, with 16 no more than that: this keeps the monitor small. */
+#define BLOCK_ARENA_SIZE MIB(4)
 
 /* Which block a linear address led to. */
 struct jump_entry {
