@@ -29,16 +29,13 @@ static const char *kind_fault(const struct stat *st, u64 max_size)
 	return NULL;
 }
 
-/*
- * A file without a name, which nobody else can truncate: on disk, where it costs
- * memory only while it is used, or else in memory. -1: there is no place.
- */
-static int nameless(bool on_disk)
+static int keep(struct blob *blob, void *p, size_t size)
 {
-	const char *dir = getenv("TMPDIR");
-
-	return on_disk ? open(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC,
-			      0600) : memfd_create("blob", MFD_CLOEXEC);
+	if (p == MAP_FAILED)
+		return -errno;
+	blob->data = p;
+	blob->size = size;
+	return 0;
 }
 
 /* 0 when all of size bytes were copied, -EIO when there were fewer, or -errno. */
@@ -57,35 +54,62 @@ static int copy_whole(int from, int to, size_t size)
 	return 0;
 }
 
-static int fill_from(struct blob *blob, int fd, size_t size, bool on_disk)
+/* Into a file without a name, which nobody else can truncate: it costs memory only
+ * while it is used. */
+static int fill_file(struct blob *blob, int fd, size_t size)
 {
-	int copy = nameless(on_disk);
-	void *p = MAP_FAILED;
-	int r = copy < 0 ? -errno : copy_whole(fd, copy, size);
+	const char *dir = getenv("TMPDIR");
+	int copy = open(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int r;
 
-	if (!r) {
-		p = mmap(NULL, size, PROT_READ, MAP_SHARED, copy, 0);
-		r = p == MAP_FAILED ? -errno : 0;
+	if (copy < 0)
+		return -errno;
+	r = copy_whole(fd, copy, size);
+	if (!r)
+		r = keep(blob, mmap(NULL, size, PROT_READ, MAP_SHARED, copy, 0), size);
+	close(copy);
+	return r;
+}
+
+static int read_at(int fd, u8 *p, size_t size)
+{
+	size_t have = 0;
+
+	while (have < size) {
+		ssize_t n = pread(fd, p + have, size - have, (off_t)have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		have += (size_t)n;
 	}
-	if (copy >= 0)
-		close(copy);
-	if (r)
-		return r;
-	blob->data = p;
-	blob->size = size;
 	return 0;
+}
+
+/* Into memory, shared so that blob_rest does not drop it. */
+static int fill_memory(struct blob *blob, int fd, size_t size)
+{
+	int r = keep(blob, mmap(NULL, size, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0), size);
+
+	return r ? r : read_at(fd, (u8 *)(uintptr_t)blob->data, size);
 }
 
 static int fill(struct blob *blob, int fd, size_t size, const char *what,
 		struct error *err)
 {
-	int r = fill_from(blob, fd, size, true);
+	const char *name = blob->name;
+	int r = fill_file(blob, fd, size);
 
+	/* no such files here, no room, or a limit on their size */
 	if (r)
-		r = fill_from(blob, fd, size, false);
-	return r ? error_set(err, r, "%s: %s: cannot be read: %s", what, blob->name,
-			     r == -EIO ? "a fault, or it shrank meanwhile" :
-					 strerror(-r)) : 0;
+		r = fill_memory(blob, fd, size);
+	if (!r)
+		return 0;
+	blob_close(blob);
+	return error_set(err, r, "%s: %s: cannot be read: %s", what, name,
+			 r == -EIO ? "a fault, or it shrank meanwhile" : strerror(-r));
 }
 
 static int read_fd(struct blob *blob, int fd, const char *what, u64 max_size,

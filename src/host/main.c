@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,6 +118,7 @@ int main(int argc, char **argv)
 
 	if (open_standard_files())
 		return STATUS_USAGE;
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow: EFBIG says it as well */
 	if (argc > 1 && strcmp(argv[1], "image") == 0)
 		return image_make(argc - 2, argv + 2, &err) ? complain(&err) : STATUS_OK;
 	if (args_parse(&args, argc, argv, &err))

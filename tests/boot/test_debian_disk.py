@@ -55,6 +55,6 @@ def test_without_network(machine):
     assert status == 0, said
 
 
-def test_the_vm_file_is_right():
-    r = trivet('check', debian_disk.VM_FILE)
+def test_the_vm_file_is_right(tmp_path):
+    r = trivet('check', debian_disk.Machine(tmp_path).vm_file)
     assert r.status == 0, r
