@@ -68,15 +68,34 @@ static void signal_output(struct console_port *p)
 		timer_set(&c->interrupt, platform_clock_ns() + INTERRUPT_DELAY_NS);
 }
 
+/* The next chain to send. What was in the ring when the port was closed comes first. */
+static bool take_chain(struct console_port *p)
+{
+	if (!virtio_pop(&p->console->dev, tx_queue(p), &p->tx))
+		return false;
+	p->sent = 0;
+	p->sending = true;
+	if (p->closing && p->closing_in)
+		p->closing_in--;
+	return true;
+}
+
+void console_port_close(struct console_port *p)
+{
+	p->closing = true;
+	p->closing_in = vq_waiting(&p->console->dev.queues[tx_queue(p)]);
+	if (!p->sending && !p->closing_in)
+		console_port_closed(p);
+	else
+		console_port_send(p);
+}
+
 void console_port_send(struct console_port *p)
 {
 	struct virtio_console *c = p->console;
 	bool pushed = false;
 
-	while (p->sending || virtio_pop(&c->dev, tx_queue(p), &p->tx)) {
-		if (!p->sending)
-			p->sent = 0;
-		p->sending = true;
+	while (p->sending || take_chain(p)) {
 		if (!send_chain(p)) {
 			if (!p->cd->ops->calls_room)
 				timer_set(&c->retry, platform_clock_ns() + RETRY_NS);
@@ -85,11 +104,11 @@ void console_port_send(struct console_port *p)
 		p->sending = false;
 		vq_push(&c->dev.queues[tx_queue(p)], &p->tx, 0);
 		pushed = true;
+		if (p->closing && !p->closing_in)
+			console_port_closed(p);
 	}
 	if (pushed)
 		signal_output(p);
-	if (p->closing && !p->sending)
-		console_port_closed(p);
 }
 
 static void console_retry(struct timer *t)
@@ -113,8 +132,7 @@ static void port_room(void *ctx)
 {
 	struct console_port *p = ctx;
 
-	if (p->sending)
-		console_port_send(p);
+	console_port_send(p);
 }
 
 static void port_host_open(void *ctx, bool open)
@@ -139,7 +157,7 @@ static size_t port_receive(void *ctx, const u8 *data, size_t n)
 	struct virtio_console *c = p->console;
 	size_t took = 0;
 
-	if (!console_port_open(p))
+	if (!console_port_open(p) || p->closing)
 		return 0;
 	while (took < n && virtio_pop(&c->dev, rx_queue(p), &c->in)) {
 		u64 left = n - took;

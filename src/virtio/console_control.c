@@ -26,9 +26,18 @@ void console_control_due(struct console_port *p, enum console_due what)
 
 void console_port_closed(struct console_port *p)
 {
+	const struct chardev_ops *ops = p->cd->ops;
+
 	p->closing = false;
-	if (p->cd->ops->guest_open)
-		p->cd->ops->guest_open(p->cd, false);
+	if (ops->guest_open)
+		ops->guest_open(p->cd, false);
+	if (!p->guest_open)
+		return;
+	/* it has been opened again meanwhile */
+	if (ops->guest_open)
+		ops->guest_open(p->cd, true);
+	if (ops->input_ready)
+		ops->input_ready(p->cd);
 }
 
 static void device_ready(struct virtio_console *c, bool ok)
@@ -52,7 +61,7 @@ static void port_ready(struct console_port *p, bool ok)
 }
 
 /* A port closed with output still in the ring stays open to its backend until
- * that is written: console_port_send comes back here. */
+ * that is written, even if it is opened again: the backend sees each end. */
 static void port_open(struct console_port *p, bool open)
 {
 	const struct chardev_ops *ops = p->cd->ops;
@@ -61,13 +70,10 @@ static void port_open(struct console_port *p, bool open)
 		return;
 	p->guest_open = open;
 	if (!open) {
-		p->closing = true;
-		console_port_send(p);
+		console_port_close(p);
 		return;
 	}
-	if (p->closing) /* closed and opened again: to the backend it never was */
-		p->closing = false;
-	else if (ops->guest_open)
+	if (!p->closing && ops->guest_open)
 		ops->guest_open(p->cd, true);
 	if (ops->input_ready)
 		ops->input_ready(p->cd);

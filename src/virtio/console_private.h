@@ -29,7 +29,8 @@ struct console_port {
 	/* What the driver said. */
 	bool ready;	 /* it knows the port */
 	bool guest_open;
-	bool closing;	 /* closed, with chains still to write */
+	bool closing;	 /* closed, with so many chains still to take */
+	u16 closing_in;
 	/* What it has to be told, enum console_due. */
 	u8 due;
 	bool told_open;	 /* host_open as it knows it */
@@ -54,6 +55,8 @@ struct virtio_console {
 
 /* console.c */
 void console_port_send(struct console_port *p);
+/* The guest closed it: the backend hears that behind what is in the ring now. */
+void console_port_close(struct console_port *p);
 /* A driver without MULTIPORT has the console only, always open. */
 bool console_port_open(const struct console_port *p);
 
@@ -63,7 +66,7 @@ void console_control_take(struct virtio_console *c);
 /* Tells it what is due, as far as it gave buffers. */
 void console_control_tell(struct virtio_console *c);
 void console_control_due(struct console_port *p, enum console_due what);
-/* The guest's end is closed, and all that it wrote is with the backend. */
+/* The guest's end was closed, and all that it wrote is with the backend. */
 void console_port_closed(struct console_port *p);
 
 #endif

@@ -236,6 +236,11 @@ void vq_unpop(struct virtqueue *q, u16 n)
 	q->next_avail = (u16)(q->next_avail - n);
 }
 
+u16 vq_waiting(const struct virtqueue *q)
+{
+	return q->enabled && !q->broken ? (u16)(get_le16(q->avail + 2) - q->next_avail) : 0;
+}
+
 /* 2.7.7.2 and 2.7.10 */
 bool vq_must_notify(struct virtqueue *q)
 {

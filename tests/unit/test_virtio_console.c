@@ -286,7 +286,8 @@ static void test_input(void **state)
 	assert_int_equal(cd->receive(cd->receive_ctx, text, sizeof text), 0);
 }
 
-/* The backend hears of the end after the last byte, and not of one taken back. */
+/* The backend hears of each end after the last byte before it, and before the first of
+ * the next. */
 static void test_close(void **state)
 {
 	(void)state;
@@ -306,14 +307,18 @@ static void test_close(void **state)
 	vd_notify(TX(1));
 	say(1, OPEN, 0);
 	say(1, OPEN, 1);
+	vd_add(TX(1), VD_DATA, 200, false);
+	vd_notify(TX(1));
+	assert_int_equal(ends[1].closed, 1);
 	ends[1].room = 1u << 30;
 	ends[1].cd.room(ends[1].cd.receive_ctx);
-	assert_int_equal(ends[1].n, 1000);
-	assert_int_equal(ends[1].closed, 1);
-	assert_int_equal(ends[1].opened, 2);
+	assert_int_equal(ends[1].n, 1200);
+	assert_int_equal(ends[1].n_at_close, 1000);
+	assert_int_equal(ends[1].closed, 2);
+	assert_int_equal(ends[1].opened, 3);
 	/* a reset closes, whatever is under way */
 	vd_wr(0x14, 1, 0);
-	assert_int_equal(ends[1].closed, 2);
+	assert_int_equal(ends[1].closed, 3);
 	assert_int_equal(ends[2].closed, 1);
 	assert_int_equal(vd_status(), 0);
 }

@@ -78,6 +78,9 @@ void vq_push_all(struct virtqueue *q, const struct vq_used *used, unsigned n);
 /* The last n chains that were popped will be popped again: none of them, and
  * none after them, has been given back. */
 void vq_unpop(struct virtqueue *q, u16 n);
+/* How many chains wait to be popped, as the driver has it now: a number to go by,
+ * not one to trust. */
+u16 vq_waiting(const struct virtqueue *q);
 /* Were chains pushed since the last call, and does the driver want to be notified
  * of them? */
 bool vq_must_notify(struct virtqueue *q);
