@@ -17,6 +17,7 @@ from conftest import TRIVET, ended, one_line, spawn, trivet
 TRIP = r'''
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,16 +25,30 @@ TRIP = r'''
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int pthread_mutex_lock(pthread_mutex_t *m)
+static void trip(void)
 {
-	int (*real)(pthread_mutex_t *) = dlsym(RTLD_NEXT, "pthread_mutex_lock");
 	const char *who = getenv("TRIP");
 	char name[16] = "";
 
 	prctl(PR_GET_NAME, name);
 	if (who && strcmp(who, name) == 0)
 		close((int)syscall(SYS_openat, -100, "/etc/passwd", 0));
+}
+
+int pthread_mutex_lock(pthread_mutex_t *m)
+{
+	int (*real)(pthread_mutex_t *) = dlsym(RTLD_NEXT, "pthread_mutex_lock");
+
+	trip();
 	return real(m);
+}
+
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	int (*real)(struct pollfd *, nfds_t, int) = dlsym(RTLD_NEXT, "poll");
+
+	trip();
+	return real(fds, n, timeout);
 }
 '''
 

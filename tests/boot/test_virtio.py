@@ -155,6 +155,8 @@ def test_console(guest):
     """hvc0: input, and much output. (Linux polls for it and counts our interrupts as
     unhandled: after 100000 it says so, so not that much.)"""
     out = guest('''
+# a console among ports comes a moment after its driver
+until (exec </dev/hvc0) 2>/dev/null; do sleep 0.1; done
 exec </dev/hvc0 >/dev/hvc0 2>&1
 stty -echo
 while ! read -t 1 line; do :; done
