@@ -10,7 +10,7 @@ $(GUEST_PROG): build/guest/extra/%: tests/guest/%.c
 	$(Q)gcc -std=gnu11 -O2 -static -s -Wall -Wextra -Wshadow -Werror -o $@ $<
 
 build/guest/vmlinuz: tools/guest/fetch.sh
-	@if [ -s $@ ] && ls build/guest/kernel/lib/modules/*/kernel/net/{core/failover,vmw_vsock/vsock}.ko >/dev/null 2>&1; then touch $@; else tools/guest/fetch.sh build/guest build/download; fi
+	@if [ -s $@ ] && ls build/guest/kernel/lib/modules/*/kernel/{net/core/failover,net/vmw_vsock/vsock,virt/lib/irqbypass}.ko >/dev/null 2>&1; then touch $@; else tools/guest/fetch.sh build/guest build/download; fi
 
 build/guest/initrd.gz: tools/guest/mkinitrd.sh tools/guest/init tools/guest/udhcpc.script build/guest/vmlinuz $(GUEST_EXTRA)
 	@mkdir -p $(@D)
