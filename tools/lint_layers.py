@@ -37,7 +37,7 @@ ROOMS = {
     'src/engine/kvm/': (CORE | {'engines'}, True, True),
     'src/engine/svm/': (CORE | {'metal'}, True, False),
     'src/metal/common/': (MACHINE | {'metal', 'bundle'}, False, False),
-    'src/metal/': (MACHINE | {'metal', 'bundle'}, False, False),
+    'src/metal/': (MACHINE | {'metal', 'bundle'}, True, False),
     'src/host/': (MACHINE | {'engines', 'bundle'}, True, True),
     'include/trivet/device/': (DEVICE, False, False),
     'include/trivet/virtio/': (VIRTIO, False, False),

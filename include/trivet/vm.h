@@ -165,6 +165,22 @@ enum vcpu_step vcpu_step(struct vcpu *v);
  */
 int vcpu_handle_exit(struct vcpu *v, struct exit *exit);
 
+/*
+ * The same for an engine that runs an instruction itself: one access of it, as the
+ * exit of that kind. size as in struct exit; number and args as its hypercall's.
+ * MSRs: -EINVAL for #GP. A hypercall: -ENOSYS when there are none. v's own thread,
+ * without vm->lock.
+ */
+u32 vcpu_io_read(struct vcpu *v, u16 port, unsigned size);
+void vcpu_io_write(struct vcpu *v, u16 port, unsigned size, u32 value);
+u64 vcpu_mmio_read(struct vcpu *v, gpa_t a, unsigned size);
+void vcpu_mmio_write(struct vcpu *v, gpa_t a, unsigned size, u64 value);
+int vcpu_msr_read(struct vcpu *v, u32 index, u64 *value);
+int vcpu_msr_write(struct vcpu *v, u32 index, u64 value);
+u64 vcpu_tpr_read(struct vcpu *v);
+void vcpu_tpr_write(struct vcpu *v, u64 value);
+int vcpu_hypercall(struct vcpu *v, u64 number, const u64 args[4], bool user, u64 *result);
+
 /* The guest's counter (x86: TSC) on v now. Any thread. */
 u64 vcpu_guest_tsc(struct vcpu *v);
 

@@ -184,8 +184,6 @@ static int write_bundle(const char *path, char *const files[], int count, struct
 		r = complain(err, path);
 	if (fclose(w->f) && !r)
 		r = complain(err, path);
-	if (r)
-		unlink(path);
 out:
 	free(w);
 	return r;
@@ -274,20 +272,52 @@ static int make_iso(const char *tree, const char *out, char *const files[], int 
 	return r ? r : run(mkrescue, err);
 }
 
-static int pack(const char *out, char *const files[], int count, struct error *err)
+static int pack_iso(const char *out, char *const files[], int count, struct error *err)
 {
 	char tree[] = "/tmp/trivet-image-XXXXXX";
 	char *rm[] = { "rm", "-rf", tree, NULL };
-	size_t n = strlen(out);
 	struct error ignored;
 	int r;
 
-	if (n < 4 || strcmp(out + n - 4, ".iso") != 0)
-		return write_bundle(out, files, count, err);
 	if (!mkdtemp(tree))
 		return complain(err, tree);
 	r = make_iso(tree, out, files, count, err);
 	run(rm, &ignored);
+	return r;
+}
+
+/* What is written must be on the disk before it takes the place of what was there. */
+static int put_in_place(const char *beside, const char *out, struct error *err)
+{
+	int fd = open(beside, O_RDONLY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return complain(err, beside);
+	if (fsync(fd))
+		r = complain(err, beside);
+	close(fd);
+	if (!r && rename(beside, out))
+		r = complain(err, out);
+	return r;
+}
+
+static int pack(const char *out, char *const files[], int count, struct error *err)
+{
+	size_t n = strlen(out);
+	bool iso = n >= 4 && strcmp(out + n - 4, ".iso") == 0;
+	char *beside;
+	int r;
+
+	if (asprintf(&beside, "%s.new.%ld", out, (long)getpid()) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = iso ? pack_iso(beside, files, count, err) :
+		  write_bundle(beside, files, count, err);
+	if (!r)
+		r = put_in_place(beside, out, err);
+	if (r)
+		unlink(beside);
+	free(beside);
 	return r;
 }
 

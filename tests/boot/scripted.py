@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's kernel with a script as its work, while the test is busy on the host."""
-import gzip
 import subprocess
 import time
 
 from conftest import BOOT_SECONDS, GUEST, TRIVET
+from virtio_guest import initrd_with
 
 
 class Scripted:
@@ -15,11 +15,7 @@ class Scripted:
         (tree / 'bench').mkdir(parents=True, exist_ok=True)
         (tree / 'bench/run').write_text('#!/bin/sh\n' + script + '\necho SCRIPT END\n')
         (tree / 'bench/run').chmod(0o755)
-        names = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
-        made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
-                              input=names, stdout=subprocess.PIPE, check=True).stdout
-        initrd = tmp_path / 'initrd'
-        initrd.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
+        initrd = initrd_with(tree, tmp_path / 'initrd')
         self.log = tmp_path / 'log'
         self.err = tmp_path / 'err'
         self.args = [TRIVET, 'run', '--kernel', GUEST / 'vmlinuz', '--initrd', initrd,

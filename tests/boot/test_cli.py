@@ -208,3 +208,17 @@ def test_nothing_left_behind(tmp_path):
     trivet('run', '--kernel', '/nowhere/K', cwd=tmp_path)
     assert os.listdir(tmp_path) == []
     assert not [f for f in set(os.listdir('/tmp')) - before if 'trivet' in f]
+
+
+def test_image_replaces_only_when_whole(kernels, tmp_path):
+    """A bundle for bare metal is written beside, and a failure leaves what was there."""
+    out, vm = tmp_path / 'bundle', tmp_path / 'vm.yaml'
+    out.write_bytes(b'of before')
+    vm.write_text(f'kernel: {kernels["hello"]}\ninitrd: {tmp_path}/none\n')
+    one_line(trivet('image', vm, '-o', out), 'initrd', 'none', 'No such file')
+    assert out.read_bytes() == b'of before'
+    vm.write_text(f'kernel: {kernels["hello"]}\n')
+    r = trivet('image', vm, '-o', out)
+    assert r.status == 0 and not r.out and not r.err, r
+    assert kernels['hello'].read_bytes() in out.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [out, vm]

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's own virtio drivers on our devices: a disk mounted, written, checked from outside."""
-import gzip
 import hashlib
 import os
 import re
@@ -10,30 +9,7 @@ import time
 
 import pytest
 from conftest import BOOT_SECONDS, GUEST, TRIVET, Result, one_line, trivet
-
-MODULES = ['virtio/virtio_ring', 'virtio/virtio', 'virtio/virtio_pci_modern_dev',
-           'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci', 'block/virtio_blk',
-           'char/hw_random/virtio-rng', 'char/virtio_console']
-
-INIT = '''#!/bin/sh
-export PATH=/sbin:/bin:/usr/sbin:/usr/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-for m in {modules}; do insmod /mod/$m.ko || echo "FAILED insmod $m"; done
-{script}
-dmesg -r | grep '^<[0-3]>' | sed 's/^/KERNEL /'
-echo TEST END
-poweroff -f
-'''
-
-
-def cpio(tree, out):
-    """An initramfs of tree, to be put behind another one."""
-    names = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
-    made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
-                          input=names, stdout=subprocess.PIPE, check=True).stdout
-    out.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
+from virtio_guest import arguments
 
 
 def typing(text, *args):
@@ -62,21 +38,8 @@ def typing(text, *args):
 @pytest.fixture
 def guest(tmp_path):
     """run(script, *options): what a guest with the virtio drivers says of script."""
-    drivers = sorted((GUEST / 'kernel/lib/modules').glob('*/kernel/drivers'))
-    assert drivers, 'no build/guest/kernel/lib/modules: run `make guest`'
-
     def run(script, *options, typed=b''):
-        tree = tmp_path / 'tree'
-        (tree / 'mod').mkdir(parents=True, exist_ok=True)
-        for m in MODULES:
-            (tree / 'mod' / (os.path.basename(m) + '.ko')).write_bytes(
-                (drivers[0] / (m + '.ko')).read_bytes())
-        names = ' '.join(os.path.basename(m) for m in MODULES)
-        (tree / 'init').write_text(INIT.format(modules=names, script=script))
-        (tree / 'init').chmod(0o755)
-        cpio(tree, tmp_path / 'initrd')
-        r = typing(typed, 'run', '--kernel', GUEST / 'vmlinuz', '--initrd', tmp_path / 'initrd',
-                   '--append', 'console=ttyS0 quiet', *options)
+        r = typing(typed, *arguments(tmp_path, script, *options))
         assert r.status == 0 and 'TEST END' in r.out and 'FAILED' not in r.out, r
         assert 'KERNEL' not in r.out, r
         return r.out.replace('\r', '')

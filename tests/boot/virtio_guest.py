@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest with Debian's virtio drivers that runs a script: what the tests of disks and of
-statistics share."""
+"""A guest with Debian's virtio drivers that runs a script: what the tests of devices and
+of statistics share."""
 import gzip
 import os
 import subprocess
@@ -9,7 +9,8 @@ import threading
 from conftest import BOOT_SECONDS, GUEST, TRIVET, Result
 
 MODULES = ['virtio/virtio_ring', 'virtio/virtio', 'virtio/virtio_pci_modern_dev',
-           'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci', 'block/virtio_blk']
+           'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci', 'block/virtio_blk',
+           'char/hw_random/virtio-rng', 'char/virtio_console']
 
 INIT = '''#!/bin/sh
 export PATH=/sbin:/bin:/usr/sbin:/usr/bin
@@ -18,13 +19,23 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 for m in {modules}; do insmod /mod/$m.ko || echo "FAILED insmod $m"; done
 {script}
+dmesg -r | grep '^<[0-3]>' | sed 's/^/KERNEL /'
 echo TEST END
 poweroff -f
 '''
 
 
+def initrd_with(tree, out):
+    """The small guest's initramfs with that of a tree behind it, which wins."""
+    names = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+    made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
+                          input=names, stdout=subprocess.PIPE, check=True).stdout
+    out.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
+    return out
+
+
 def make_initrd(tmp_path, script):
-    """An initramfs of the drivers and the script, behind the small guest's."""
+    """An initramfs whose init loads the drivers and runs the script."""
     drivers = sorted((GUEST / 'kernel/lib/modules').glob('*/kernel/drivers'))
     assert drivers, 'no build/guest/kernel/lib/modules: run `make guest`'
     tree = tmp_path / 'tree'
@@ -35,12 +46,7 @@ def make_initrd(tmp_path, script):
     names = ' '.join(os.path.basename(m) for m in MODULES)
     (tree / 'init').write_text(INIT.format(modules=names, script=script))
     (tree / 'init').chmod(0o755)
-    found = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
-    made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
-                          input=found, stdout=subprocess.PIPE, check=True).stdout
-    out = tmp_path / 'initrd'
-    out.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
-    return out
+    return initrd_with(tree, tmp_path / 'initrd')
 
 
 def arguments(tmp_path, script, *options):

@@ -14,87 +14,51 @@ static int answered(const struct x86_cpu *c)
 
 static int env_io_read(struct x86_cpu *c, u16 port, unsigned size, u32 *value)
 {
-	struct exit x = { .reason = EXIT_IO, .io = { .port = port, .size = (u8)size } };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
-	*value = x.io.value;
+	*value = vcpu_io_read(soft_of(c)->v, port, size);
 	return answered(c);
 }
 
 static int env_io_write(struct x86_cpu *c, u16 port, unsigned size, u32 value)
 {
-	struct exit x = { .reason = EXIT_IO,
-			  .io = { .port = port, .size = (u8)size, .write = true,
-				  .value = value } };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
+	vcpu_io_write(soft_of(c)->v, port, size, value);
 	return answered(c);
 }
 
 static int env_mmio_read(struct x86_cpu *c, gpa_t a, unsigned size, u64 *value)
 {
-	struct exit x = { .reason = EXIT_MMIO, .mmio = { .addr = a, .size = (u8)size } };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
-	*value = x.mmio.value;
+	*value = vcpu_mmio_read(soft_of(c)->v, a, size);
 	return X86_OK;
 }
 
 static int env_mmio_write(struct x86_cpu *c, gpa_t a, unsigned size, u64 value)
 {
-	struct exit x = { .reason = EXIT_MMIO,
-			  .mmio = { .addr = a, .size = (u8)size, .write = true,
-				    .value = value } };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
+	vcpu_mmio_write(soft_of(c)->v, a, size, value);
 	return answered(c);
-}
-
-static int env_msr(struct x86_cpu *c, u32 index, u64 *value, bool write)
-{
-	struct exit x = { .reason = EXIT_MSR,
-			  .msr = { .index = index, .write = write, .value = *value } };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
-	*value = x.msr.value;
-	return x.msr.fault ? -EINVAL : 0;
 }
 
 static int env_msr_read(struct x86_cpu *c, u32 index, u64 *value)
 {
-	*value = 0;
-	return env_msr(c, index, value, false);
+	return vcpu_msr_read(soft_of(c)->v, index, value);
 }
 
 static int env_msr_write(struct x86_cpu *c, u32 index, u64 value)
 {
-	return env_msr(c, index, &value, true);
+	return vcpu_msr_write(soft_of(c)->v, index, value);
 }
 
 static u64 env_get_tpr(struct x86_cpu *c)
 {
-	struct exit x = { .reason = EXIT_TPR };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
-	return x.tpr.value;
+	return vcpu_tpr_read(soft_of(c)->v);
 }
 
 static void env_set_tpr(struct x86_cpu *c, u64 cr8)
 {
-	struct exit x = { .reason = EXIT_TPR, .tpr = { .write = true, .value = cr8 } };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
+	vcpu_tpr_write(soft_of(c)->v, cr8);
 }
 
 static int env_hypercall(struct x86_cpu *c, u64 number, const u64 args[4], u64 *result)
 {
-	struct exit x = { .reason = EXIT_HYPERCALL,
-			  .hypercall = { .number = number, .user = c->cpl != 0,
-					 .args = { args[0], args[1], args[2], args[3] } } };
-
-	vcpu_handle_exit(soft_of(c)->v, &x);
-	*result = x.hypercall.result;
-	return x.hypercall.unknown ? -ENOSYS : 0;
+	return vcpu_hypercall(soft_of(c)->v, number, args, c->cpl != 0, result);
 }
 
 static void env_fpu_error(struct x86_cpu *c)

@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instructions that have no name in C. */
+/* Instructions that have no name in C: those of SVM, and XSETBV. */
 #ifndef SVM_ASM_H
 #define SVM_ASM_H
 
-#include <trivet/types.h>
-
-static inline u64 rdmsr(u32 index)
-{
-	u32 low, high;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
-	return (u64)high << 32 | low;
-}
-
-static inline void wrmsr(u32 index, u64 value)
-{
-	__asm__ volatile("wrmsr" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32))
-			 : "memory");
-}
+#include <arch/x86/native.h>
 
 static inline void xsetbv(u32 index, u64 value)
 {
 	__asm__ volatile("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)));
-}
-
-struct cpuid_out {
-	u32 a, b, c, d;
-};
-
-static inline struct cpuid_out cpuid(u32 leaf, u32 sub)
-{
-	struct cpuid_out v;
-
-	__asm__ volatile("cpuid" : "=a"(v.a), "=b"(v.b), "=c"(v.c), "=d"(v.d)
-			 : "a"(leaf), "c"(sub));
-	return v;
 }
 
 static inline void clgi(void)

@@ -3,7 +3,7 @@
 #ifndef METAL_X86_ASM_H
 #define METAL_X86_ASM_H
 
-#include <trivet/types.h>
+#include <arch/x86/native.h>
 
 static inline void outb(u16 port, u8 v)
 {
@@ -27,36 +27,12 @@ static inline u32 inl(u16 port)
 	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
 	return v;
 }
-static inline u64 rdmsr(u32 index)
-{
-	u32 low, high;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
-	return (u64)high << 32 | low;
-}
-static inline void wrmsr(u32 index, u64 value)
-{
-	__asm__ volatile("wrmsr" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32))
-			 : "memory");
-}
 static inline u64 rdtsc(void)
 {
 	u32 low, high;
 
 	__asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return (u64)high << 32 | low;
-}
-
-struct cpuid_out {
-	u32 a, b, c, d;
-};
-static inline struct cpuid_out cpuid(u32 leaf, u32 sub)
-{
-	struct cpuid_out v;
-
-	__asm__ volatile("cpuid" : "=a"(v.a), "=b"(v.b), "=c"(v.c), "=d"(v.d)
-			 : "a"(leaf), "c"(sub));
-	return v;
 }
 
 static inline u64 read_cr2(void)

@@ -7,7 +7,7 @@
 #include "x86.h"
 
 #define MSR_GS_BASE 0xc0000101u
-#define STUB_SIZE 16
+#define ENTRY_SIZE 16
 
 struct tss {
 	u32 reserved;
@@ -26,7 +26,7 @@ struct tables {
 
 enum { IST_DOUBLE_FAULT = 1, IST_NMI, IST_MACHINE_CHECK };
 
-extern const u8 trap_stubs[];
+extern const u8 trap_entries[];
 
 struct table_register {
 	u16 limit;
@@ -50,7 +50,7 @@ struct cpu *cpu_this(void)
 void descriptors_make_idt(struct x86_metal *x)
 {
 	for (u64 n = 0; n < 256; n++) {
-		u64 a = (u64)(uintptr_t)trap_stubs + n * STUB_SIZE;
+		u64 a = (u64)(uintptr_t)trap_entries + n * ENTRY_SIZE;
 
 		x->idt[n][0] = (a & 0xffff) | (u64)SEL_CODE << 16 | (u64)0x8e << 40 |
 			       (a >> 16 & 0xffff) << 48;

@@ -3,7 +3,7 @@
  * 0 on the stack, all registers saved, then trap(frame) in traps.c. */
 	.section .text
 	.altmacro
-	.macro stub n
+	.macro entry n
 	.balign 16
 	.if \n == 8 || (\n >= 10 && \n <= 14) || \n == 17 || \n == 21 || \n == 29 || \n == 30
 	.else
@@ -14,11 +14,11 @@
 	.endm
 
 	.balign 16
-	.globl trap_stubs
-trap_stubs:
+	.globl trap_entries
+trap_entries:
 	.set i, 0
 	.rept 256
-	stub %i
+	entry %i
 	.set i, i + 1
 	.endr
 
