@@ -506,6 +506,43 @@ static void test_msr_and_tpr_exits(void **state)
 	assert_int_equal(tpr, 5);
 }
 
+static u64 sum_of(struct vcpu *v, const struct exit *x)
+{
+	(void)v;
+	return x->hypercall.number + x->hypercall.args[3] + (x->hypercall.user ? 100 : 0);
+}
+
+/* What an engine asks for in the middle of an instruction. */
+static void test_single_accesses(void **state)
+{
+	const u64 args[4] = { 0, 0, 0, 7 };
+	struct vcpu *v = vm.vcpus[0];
+	struct latch ports = { { 0 } }, memory = { { 0 } };
+	u64 value;
+
+	(void)state;
+	assert_int_equal(add(&vm.pio, 0x80, 4, &ports), 0);
+	assert_int_equal(add(&vm.mmio, 0x80, 4, &memory), 0);
+	vcpu_io_write(v, 0x81, 1, 0x77);
+	vcpu_mmio_write(v, gpa(0x82), 1, 0x66);
+	assert_int_equal(ports.bytes[1], 0x77);
+	assert_int_equal(memory.bytes[2], 0x66);
+	assert_int_equal(vcpu_io_read(v, 0x81, 1) & 0xff, 0x77);
+	assert_int_equal(vcpu_mmio_read(v, gpa(0x82), 1) & 0xff, 0x66);
+	assert_int_equal(vcpu_msr_read(v, 0x1b, &value), 0);
+	assert_int_equal(value, 0x1234);
+	assert_int_equal(vcpu_msr_read(v, 0x777, &value), -EINVAL);
+	assert_int_equal(vcpu_msr_write(v, 0x777, 1), -EINVAL);
+	vcpu_tpr_write(v, 9);
+	assert_int_equal(tpr, 9);
+	assert_int_equal(vcpu_tpr_read(v), 9);
+	assert_int_equal(vcpu_hypercall(v, 5, args, true, &value), -ENOSYS);
+	vm.hypercall = sum_of;
+	assert_int_equal(vcpu_hypercall(v, 5, args, true, &value), 0);
+	assert_int_equal(value, 112);
+	assert_int_equal(v->stats.exits[EXIT_IO], 2);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -517,7 +554,7 @@ int main(void)
 		T(test_step_asks_for_window), T(test_nmi_waits_while_blocked),
 		T(test_sipi_starts_waiting_vcpu_only),
 		T(test_stop_first_reason_wins), T(test_shutdown_and_errors_stop),
-		T(test_msr_and_tpr_exits),
+		T(test_msr_and_tpr_exits), T(test_single_accesses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
