@@ -15,7 +15,7 @@ build/fuzz/fuzz_vmfile: $(call VMFILE_OBJ,fuzz)
 
 .PHONY: check check-stages boots
 boots: build/trivet guest-files debian-base kernels ## boot tests: Debian, test kernels
-	/usr/bin/python3 -m pytest -q tests/boot tests/kernels
+	/usr/bin/python3 -m pytest -q -n $(JOBS) --dist loadgroup tests/boot tests/kernels
 
 check: ## set up, lint, unit tests, short fuzzing, boots
 	@tools/setup.sh build guest debian test

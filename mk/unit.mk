@@ -34,7 +34,8 @@ build/fuzz/%: tests/fuzz/%.c build/obj/fuzz/fake_platform.o build/obj/fuzz/libtr
 
 .PHONY: unit fuzz
 unit: $(UNIT_BIN) ## unit tests, under ASan and UBSan
-	@fail=0; for t in $^; do $$t >$$t.log 2>&1 || { fail=1; echo "FAILED $$t"; tail -n 40 $$t.log; }; done; \
+	@fail=0; printf '%s\n' $^ | xargs -P$(JOBS) -I{} sh -c \
+		'{} >{}.log 2>&1 || { echo "FAILED {}"; tail -n 40 {}.log; exit 1; }' || fail=1; \
 	cat $(UNIT_BIN:=.log) | awk '/^\[  PASSED  \]/ {p += $$4} /^\[  FAILED  \] [0-9]+ test/ {f += $$4} \
 		END {printf "unit: %d passed, %d failed\n", p, f}'; exit $$fail
 

@@ -8,9 +8,12 @@ import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# At once: a guest keeps a CPU busy, and some start several.
+WORKERS = max(1, min(os.cpu_count() or 1, 8))
 COUNT = re.compile(r'(\d+) passed, (\d+) failed')
 
 
@@ -51,31 +54,37 @@ def counted(tally, stage, command):
     tally.add(stage, passed, failed)
 
 
+def fuzz_one(program, seconds):
+    """None, or what the fuzzer said of its finding."""
+    name = Path(program).name
+    corpus = ROOT / 'build/fuzz/corpus' / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    seeds = ROOT / 'tests/fuzz/corpus' / name
+    done = subprocess.run(
+        [str(ROOT / program), f'-max_total_time={seconds}', '-timeout=10',
+         '-rss_limit_mb=2048', f'-artifact_prefix={ROOT}/build/fuzz/{name}-',
+         str(corpus), *([str(seeds)] if seeds.is_dir() else [])],
+        cwd=ROOT, capture_output=True, text=True, errors='replace')
+    if not done.returncode:
+        return None
+    return f'FAILED {program}\n' + '\n'.join(done.stderr.splitlines()[-30:])
+
+
 def fuzz(tally, programs, seconds):
-    passed = failed = 0
-    for program in programs:
-        name = Path(program).name
-        corpus = ROOT / 'build/fuzz/corpus' / name
-        corpus.mkdir(parents=True, exist_ok=True)
-        seeds = ROOT / 'tests/fuzz/corpus' / name
-        done = subprocess.run(
-            [str(ROOT / program), f'-max_total_time={seconds}', '-timeout=10',
-             '-rss_limit_mb=2048', f'-artifact_prefix={ROOT}/build/fuzz/{name}-',
-             str(corpus), *([str(seeds)] if seeds.is_dir() else [])],
-            cwd=ROOT, capture_output=True, text=True, errors='replace')
-        if done.returncode:
-            failed += 1
-            print(f'FAILED {program}\n' + '\n'.join(done.stderr.splitlines()[-30:]))
-        else:
-            passed += 1
-    tally.add('fuzz', passed, failed)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        said = list(pool.map(lambda p: fuzz_one(p, seconds), programs))
+    found = [text for text in said if text]
+    for text in found:
+        print(text)
+    tally.add('fuzz', len(said) - len(found), len(found))
 
 
-def pytest(tally, stage, *places):
+def pytest(tally, stage, *places, workers=1):
     report = ROOT / f'build/{stage}.xml'
     report.unlink(missing_ok=True)
     run(['/usr/bin/python3', '-m', 'pytest', '-q', '--tb=short',
-         f'--junitxml={report}', '-p', 'no:cacheprovider', *places])
+         f'--junitxml={report}', '-p', 'no:cacheprovider',
+         *(['-n', str(workers), '--dist', 'loadgroup'] if workers > 1 else []), *places])
     try:
         suites = ET.parse(report).getroot().iter('testsuite')
         total = bad = skipped = 0
@@ -107,7 +116,7 @@ def main():
     if args.native:
         counted(tally, 'native', [*make, 'native'])
     fuzz(tally, args.fuzz.split(), args.fuzz_seconds)
-    pytest(tally, 'boots', 'tests/boot', 'tests/kernels')
+    pytest(tally, 'boots', 'tests/boot', 'tests/kernels', workers=WORKERS)
     print(f'check: {tally.passed} passed, {tally.failed} failed')
     return 1 if tally.failed else 0
 

@@ -17,7 +17,7 @@ group_packages() {
 	debian) echo apt mmdebstrap debian-archive-keyring gpgv uidmap fakechroot fakeroot \
 		e2fsprogs openssh-client tar ;;
 	test) echo e2fsprogs clang libclang-rt-dev libcmocka-dev libzydis-dev \
-		python3 python3-pytest python3-pexpect ;;
+		python3 python3-pytest python3-pytest-xdist python3-pexpect ;;
 	metal) echo qemu-system-x86 grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools \
 		python3 python3-pytest python3-pexpect ;;
 	bench) echo qemu-system-x86 python3 ;;

@@ -22,6 +22,14 @@ for signo in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
     if signal.getsignal(signo) is signal.SIG_IGN:
         signal.signal(signo, signal.SIG_DFL)
 
+# Two workers end at the same time only when the long tests do not come last.
+LONG = ('test_smp', 'test_time', 'test_debian_disk')
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 KERNEL_FLAGS = '''-m32 -march=i686 -std=gnu11 -O1 -ffreestanding -fno-stack-protector -fno-pie
 -fcf-protection=none -fno-asynchronous-unwind-tables -mgeneral-regs-only -fno-strict-aliasing
 -fno-toplevel-reorder -Wall -Wextra -Wshadow -Werror -nostdlib -static -no-pie

@@ -8,6 +8,9 @@ import time
 import pytest
 from conftest import PROMPT, boot, command, ended
 
+# One worker runs all of these: they watch the same two guests.
+pytestmark = pytest.mark.xdist_group('minute')
+
 MINUTE = 60
 IDLE_FROM, IDLE_SECONDS = 5, 20
 
