@@ -50,8 +50,8 @@ int bus_remove(struct bus *bus, u64 base);
 const struct bus_range *bus_find(const struct bus *bus, u64 addr);
 
 /*
- * One access. Where no device answers, a read gives all ones and a write
- * vanishes, as on a PC. An access that straddles a range's end is split into
+ * One access of 1 to 8 bytes. Where no device answers, a read gives all ones and a
+ * write vanishes, as on a PC. An access that straddles a range's end is split into
  * bytes. With vm->lock held.
  */
 u64 bus_read(struct bus *bus, struct vcpu *v, u64 addr, unsigned size);

@@ -75,17 +75,29 @@ static __attribute__((noinline)) const struct bus_range *bus_find_new(struct bus
 	return r;
 }
 
-/* A guest mostly goes on with the device it was at. */
-static const struct bus_range *bus_find_again(struct bus *bus, u64 addr)
+/*
+ * The range that has all of size bytes at addr, and where in it; NULL when none
+ * has. A guest mostly goes on with the device it was at.
+ */
+static inline const struct bus_range *bus_place(struct bus *bus, u64 addr, unsigned size,
+						u64 *offset)
 {
 	const struct bus_range *r = &bus->ranges[bus->last];
 
-	return likely(addr - r->base < r->size) ? r : bus_find_new(bus, addr);
+	*offset = addr - r->base;
+	if (unlikely(*offset >= r->size)) {
+		r = bus_find_new(bus, addr);
+		if (!r)
+			return NULL;
+		*offset = addr - r->base;
+	}
+	return likely(r->size - *offset >= size) ? r : NULL;
 }
 
-static bool range_holds(const struct bus_range *r, u64 addr, unsigned size)
+/* The low size bytes, 1 to 8 of them. */
+static u64 low_bytes(u64 value, unsigned size)
 {
-	return r && addr - r->base <= r->size - size && size <= r->size;
+	return value & ~(u64)0 >> (64 - size * 8);
 }
 
 /* Across a range's end, or where nobody is: byte by byte. Apart, so that the way
@@ -111,21 +123,21 @@ static __attribute__((noinline)) void write_split(struct bus *bus, struct vcpu *
 
 u64 bus_read(struct bus *bus, struct vcpu *v, u64 addr, unsigned size)
 {
-	const struct bus_range *r = bus_find_again(bus, addr);
+	u64 offset;
+	const struct bus_range *r = bus_place(bus, addr, size, &offset);
 
-	if (!range_holds(r, addr, size))
+	if (unlikely(!r))
 		return read_split(bus, v, addr, size);
-	return r->ops->read(r->ctx, v, addr - r->base, size) & bits_mask(size * 8);
+	return low_bytes(r->ops->read(r->ctx, v, offset, size), size);
 }
 
-void bus_write(struct bus *bus, struct vcpu *v, u64 addr, unsigned size,
-	       u64 value)
+void bus_write(struct bus *bus, struct vcpu *v, u64 addr, unsigned size, u64 value)
 {
-	const struct bus_range *r = bus_find_again(bus, addr);
+	u64 offset;
+	const struct bus_range *r = bus_place(bus, addr, size, &offset);
 
-	if (range_holds(r, addr, size))
-		r->ops->write(r->ctx, v, addr - r->base, size,
-			      value & bits_mask(size * 8));
+	if (likely(r))
+		r->ops->write(r->ctx, v, offset, size, low_bytes(value, size));
 	else
 		write_split(bus, v, addr, size, value);
 }

@@ -212,12 +212,9 @@ static void guest_leave(struct vcpu *v, u64 now)
 	guest_enter(v, 0);
 }
 
-static int handle_locked(struct vcpu *v, struct exit *x)
+static __attribute__((noinline)) int handle_locked(struct vcpu *v, struct exit *x)
 {
 	switch (x->reason) {
-	case EXIT_IO:
-		handle_io(v, x);
-		return 0;
 	case EXIT_MMIO:
 		handle_mmio(v, x);
 		return 0;
@@ -242,32 +239,42 @@ static int handle_locked(struct vcpu *v, struct exit *x)
 	}
 }
 
-/* An exit that began at start, to its end, which is returned. */
-static u64 handle_timed(struct vcpu *v, struct exit *x, u64 start, int *r)
+struct handled {
+	u64 end; /* when it was done */
+	int status;
+};
+
+/* An exit that began at start. In registers, and the commonest reason first: what
+ * an exit costs is measured (`make bench-nested`). */
+static inline __attribute__((always_inline)) struct handled handle_timed(struct vcpu *v,
+									struct exit *x, u64 start)
 {
-	u64 end;
+	struct handled h = { .status = 0 };
 
 	v->stats.exits[x->reason]++;
 	platform_mutex_lock(&v->vm->lock);
-	*r = handle_locked(v, x);
+	if (likely(x->reason == EXIT_IO))
+		handle_io(v, x);
+	else
+		h.status = handle_locked(v, x);
 	platform_mutex_unlock(&v->vm->lock);
-	end = platform_counter();
-	v->stats.exit_ticks[x->reason] += end - start;
-	return end;
+	h.end = platform_counter();
+	v->stats.exit_ticks[x->reason] += h.end - start;
+	return h;
 }
 
 int vcpu_handle_exit(struct vcpu *v, struct exit *x)
 {
 	bool inside = v->stats.guest_since != 0; /* called by the engine */
-	u64 start = platform_counter(), end;
-	int r;
+	u64 start = platform_counter();
+	struct handled h;
 
 	if (inside)
 		guest_leave(v, start);
-	end = handle_timed(v, x, start, &r);
+	h = handle_timed(v, x, start);
 	if (inside)
-		guest_enter(v, end);
-	return r;
+		guest_enter(v, h.end);
+	return h.status;
 }
 
 static void vcpu_halt(struct vcpu *v)
@@ -286,8 +293,6 @@ static void vcpu_halt_end(struct vcpu *v)
 /* What ended run(), at left. */
 static void vcpu_dispatch(struct vcpu *v, struct exit *x, u64 left)
 {
-	int r;
-
 	v->last_exit = x->reason;
 	switch (x->reason) {
 	case EXIT_IO:
@@ -297,7 +302,7 @@ static void vcpu_dispatch(struct vcpu *v, struct exit *x, u64 left)
 	case EXIT_HYPERCALL:
 	case EXIT_EOI:
 	case EXIT_FPU_ERROR:
-		(void)handle_timed(v, x, left, &r); /* these are all known */
+		(void)handle_timed(v, x, left); /* these are all known */
 		return;
 	case EXIT_HALT:
 		vcpu_halt(v);

@@ -13,11 +13,6 @@
 
 #include <trivet/types.h>
 
-u64 counter_read(void)
-{
-	return __rdtsc();
-}
-
 static u64 raw_ns(void)
 {
 	struct timespec ts;
