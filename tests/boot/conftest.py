@@ -98,9 +98,11 @@ def multiboot_elf(code, base=0x200000):
 def spawn(*args, timeout=BOOT_SECONDS, **more):
     """The program on a terminal of its own."""
     env = dict(os.environ, TERM='dumb')
-    return pexpect.spawn(str(TRIVET), list(map(str, args)), timeout=timeout, env=env,
-                         encoding='utf-8', codec_errors='replace', echo=True,
-                         dimensions=(50, 200), **more)
+    child = pexpect.spawn(str(TRIVET), list(map(str, args)), timeout=timeout, env=env,
+                          encoding='utf-8', codec_errors='replace', echo=True,
+                          dimensions=(50, 200), **more)
+    child.str_last_chars = 3000  # of what was read, when something is missed
+    return child
 
 
 def ended(child, timeout=60):
@@ -123,7 +125,9 @@ PROMPT = r'/root # '
 
 
 def boot(debian, *more, append='', timeout=BOOT_SECONDS):
-    child = spawn('run', *debian, '--append', f'console=ttyS0 {append}', *more, timeout=timeout)
+    """At the prompt. loglevel: or the kernel may speak in the middle of an echo."""
+    child = spawn('run', *debian, '--append', f'console=ttyS0 loglevel=4 {append}', *more,
+                  timeout=timeout)
     child.expect('trivet: init')
     child.expect(PROMPT)
     return child

@@ -79,9 +79,9 @@ class Console:
         self.child.expect('debian login: ')
         self.child.sendline('root')
         self.child.expect('root@debian:~# ')
-        # no colours, no line editing, no wrapping in what the tests read
+        # no colours, no line editing, no wrapping, no kernel in what the tests read
         self.command('export TERM=dumb PAGER=cat; bind "set enable-bracketed-paste off"; '
-                     'stty cols 500')
+                     'stty cols 500; dmesg -n 4')
 
     def run(self, text, timeout=BOOT_SECONDS):
         """(status, output) of a command."""
