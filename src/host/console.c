@@ -14,6 +14,7 @@
 
 #define ESCAPE 0x1d /* Ctrl-] */
 #define INPUT_MAX 4096
+#define KEYS_MAX (INPUT_MAX / 2 + 1) /* in one read: Ctrl-] comes before each */
 
 struct console {
 	struct chardev chardev;
@@ -29,6 +30,8 @@ struct console {
 	struct terminal terminal;
 	u8 input[INPUT_MAX];
 	size_t input_count;
+	enum console_key keys[KEYS_MAX];
+	size_t key_count, key_next;
 };
 
 static struct console *console_of(struct chardev *cd)
@@ -199,17 +202,18 @@ static enum console_key menu_key(struct console *c, u8 key)
 	}
 }
 
-/* Sorts what was typed: to the guest, or an operator's key (the last counts). */
-static enum console_key take_typed(struct console *c, const u8 *data, size_t n)
+static void keep_key(struct console *c, enum console_key key)
 {
-	enum console_key key = CONSOLE_KEY_NONE;
+	if (key != CONSOLE_KEY_NONE && c->key_count < KEYS_MAX)
+		c->keys[c->key_count++] = key;
+}
 
+/* Sorts what was typed: to the guest, or the operator's keys. */
+static void take_typed(struct console *c, const u8 *data, size_t n)
+{
 	for (size_t i = 0; i < n; i++) {
 		if (c->menu) {
-			enum console_key k = menu_key(c, data[i]);
-
-			if (k != CONSOLE_KEY_NONE)
-				key = k;
+			keep_key(c, menu_key(c, data[i]));
 		} else if (data[i] == ESCAPE) {
 			c->menu = true;
 			menu_show();
@@ -217,30 +221,35 @@ static enum console_key take_typed(struct console *c, const u8 *data, size_t n)
 			c->input[c->input_count++] = data[i];
 		}
 	}
-	return key;
 }
 
-enum console_key console_input(struct console *c)
+void console_input(struct console *c)
 {
-	enum console_key key = CONSOLE_KEY_NONE;
 	u8 data[INPUT_MAX];
 	size_t room = INPUT_MAX - c->input_count;
 	ssize_t n = read(STDIN_FILENO, data, room);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return key;
+		return;
 	if (n <= 0) {
 		c->reads_stdin = false; /* end of input: the guest goes on */
-		return key;
+		return;
 	}
 	if (c->interactive) {
-		key = take_typed(c, data, (size_t)n);
+		take_typed(c, data, (size_t)n);
 	} else {
 		memcpy(c->input + c->input_count, data, (size_t)n);
 		c->input_count += (size_t)n;
 	}
 	console_deliver(c);
-	return key;
+}
+
+enum console_key console_key(struct console *c)
+{
+	if (c->key_next < c->key_count)
+		return c->keys[c->key_next++];
+	c->key_next = c->key_count = 0;
+	return CONSOLE_KEY_NONE;
 }
 
 void console_deliver(struct console *c)

@@ -49,8 +49,13 @@ bool console_size(const struct console *c, u16 *columns, u16 *rows);
 
 /* Event loop: the descriptor to wait on for input, or -1 for now. */
 int console_input_fd(const struct console *c);
-/* Event loop: reads what is there. The key is the operator's, if any. */
-enum console_key console_input(struct console *c);
+/* Event loop: reads what is there. */
+void console_input(struct console *c);
+/*
+ * Event loop: the operator's keys in what was read, one a call in the order
+ * typed, then CONSOLE_KEY_NONE. To be called until then after console_input.
+ */
+enum console_key console_key(struct console *c);
 /* Event loop: passes input to the device, without vm->lock held. */
 void console_deliver(struct console *c);
 

@@ -134,10 +134,8 @@ static void signals_serve(struct host *h)
 	}
 }
 
-static void input_serve(struct host *h)
+static void key_serve(struct host *h, enum console_key key)
 {
-	enum console_key key = console_input(h->console);
-
 	switch (key) {
 	case CONSOLE_KEY_QUIT:
 		quit(h, STATUS_OK, "the operator quit");
@@ -157,6 +155,15 @@ static void input_serve(struct host *h)
 	case CONSOLE_KEY_NONE:
 		break;
 	}
+}
+
+static void input_serve(struct host *h)
+{
+	enum console_key key;
+
+	console_input(h->console);
+	while ((key = console_key(h->console)) != CONSOLE_KEY_NONE)
+		key_serve(h, key);
 }
 
 static void wake_serve(struct host *h)

@@ -211,7 +211,8 @@ static void input_waits_for_the_device(void **state)
 	assert_int_equal(console_input_fd(c), STDIN_FILENO);
 	/* Ctrl-] from a pipe is an ordinary byte */
 	assert_int_equal(write(fds[1], "ab\x1dq", 4), 4);
-	assert_int_equal(console_input(c), CONSOLE_KEY_NONE);
+	console_input(c);
+	assert_int_equal(console_key(c), CONSOLE_KEY_NONE);
 	assert_int_equal(d.count, 3);
 	d.room = 100;
 	console_chardev(c)->ops->input_ready(console_chardev(c));
@@ -220,7 +221,7 @@ static void input_waits_for_the_device(void **state)
 	assert_int_equal(d.count, 4);
 	assert_memory_equal(d.got, "ab\x1dq", 4);
 	close(fds[1]); /* end of input: no more descriptor, and no harm */
-	assert_int_equal(console_input(c), CONSOLE_KEY_NONE);
+	console_input(c);
 	assert_int_equal(console_input_fd(c), -1);
 	console_close(c);
 	dup2(saved, STDIN_FILENO);
@@ -252,12 +253,12 @@ static void input_is_bounded(void **state)
 	console_chardev(c)->receive_ctx = &d;
 	assert_int_equal(write(fds[1], bytes, sizeof bytes), sizeof bytes);
 	for (int i = 0; i < 10 && console_input_fd(c) >= 0; i++)
-		(void)console_input(c);
+		console_input(c);
 	assert_int_equal(console_input_fd(c), -1);
 	d.room = sizeof d.got;
 	console_deliver(c);
 	assert_int_equal(console_input_fd(c), STDIN_FILENO);
-	(void)console_input(c);
+	console_input(c);
 	assert_int_equal(d.count, sizeof bytes);
 	console_close(c);
 	dup2(saved, STDIN_FILENO);

@@ -190,6 +190,11 @@ static void test_length_limits(void **state)
 	assert_int_equal(dec_status(X86_MODE_64, code, 15), 0);
 	assert_int_equal(dec_status(X86_MODE_64, code, 0), -EAGAIN);
 	assert_int_equal(dec_status(X86_MODE_64, (const u8 *)"\x0f\x04", 2), -EINVAL);
+	/* VEX, its ModRM the 16th byte: too long whatever is behind, and if nothing is */
+	memset(code, 0x65, 11);
+	memcpy(code + 11, "\xc4\x02\x60\xf3\x65", 5);
+	assert_int_equal(dec_status(X86_MODE_64, code, 15), -E2BIG);
+	assert_int_equal(dec_status(X86_MODE_64, code, 16), -E2BIG);
 }
 
 /* --- against Zydis ------------------------------------------------------ */

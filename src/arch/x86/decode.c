@@ -158,10 +158,11 @@ static int decode_vex(struct decoder *d, u8 first)
 	}
 	if ((p1 & 0x1f) < 2 || (p1 & 0x1f) > 3 || (i->vex_lw & 1))
 		return -EINVAL;
-	if (d->pos < d->avail)
-		next = d->code[d->pos];
-	else
-		return d->pos >= MAX_LEN ? -E2BIG : -EAGAIN;
+	if (d->pos >= MAX_LEN)
+		return -E2BIG;
+	if (d->pos >= d->avail)
+		return -EAGAIN;
+	next = d->code[d->pos];
 	if (!vex_known(d, p2 & 3, (next >> 3) & 7))
 		return -EINVAL;
 	if (d->mode != X86_MODE_64)
