@@ -28,5 +28,8 @@ hpa_t metal_hpa(const void *p);
  * loop, so the answers hold until the caller gives up the processor. */
 unsigned metal_cpu_index(void);
 void *metal_cpu_data(void);
+/* An interrupt came that the program has not looked into yet: run() returns. One may
+ * be taken wherever an engine lets them in, with no exit of the guest that says so. */
+bool metal_cpu_wanted(void);
 
 #endif

@@ -175,6 +175,7 @@ static struct x86_cpu *cpu_fresh(void)
 	memset(ram, 0, RAM_SIZE);
 	arch_state_reset(&st, NULL, 0, false);
 	x86_cpu_set_state(c, &st);
+	c->attention = 1; /* a repeated instruction is many steps */
 	x86_tlb_flush_all(c);
 	return c;
 }

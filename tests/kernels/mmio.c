@@ -3,7 +3,7 @@
  * Instructions whose operands are a device: the test device's memory at
  * ff000000h, mapped twice in a row so that accesses cross pages too.
  */
-#include "lib/lib.h"
+#include "lib/apic.h"
 
 #define DEVICE 0xff000000ul
 #define V TEST_WINDOW
@@ -171,6 +171,27 @@ static void test_others(void)
 	check_fault(GP, 0, "jump-not-canonical");
 }
 
+static void end_repetition(struct frame *f)
+{
+	f->cx = 0;
+	apic_write(APIC_EOI, 0);
+}
+
+/* A quarter of a thousand million elements of a device: an interrupt comes in between. */
+static void test_endless(void)
+{
+	ulong si = 0xd0000000, n = 0x10000000;
+
+	trap_set_hook(0x61, end_repetition);
+	apic_enable();
+	apic_write(APIC_DIVIDE, 0xb);
+	apic_write(APIC_LVT_TIMER, 0x61);
+	apic_write(APIC_TIMER_INITIAL, 1000000);
+	__asm__ volatile("sti\n rep lodsb\n cli" : "+S"(si), "+c"(n) : : "rax", "memory");
+	check(n == 0 && si >= 0xd0000000 && si < 0xe0000000, "repetition-interrupted");
+	apic_write(APIC_SVR, 0xff);
+}
+
 void test_main(void)
 {
 	page_map(V, DEVICE, PTE_P | PTE_W);
@@ -181,4 +202,5 @@ void test_main(void)
 	test_sse();
 	test_crossing();
 	test_others();
+	test_endless();
 }

@@ -144,7 +144,7 @@ static void prepare(struct svm_vcpu *s, struct svm_cpu *cpu)
 static bool enter(struct svm_vcpu *s, const struct svm_cpu *cpu)
 {
 	clgi();
-	if (__atomic_load_n(&s->v->kick, __ATOMIC_SEQ_CST)) {
+	if (__atomic_load_n(&s->v->kick, __ATOMIC_SEQ_CST) || metal_cpu_wanted()) {
 		stgi();
 		return false;
 	}

@@ -110,6 +110,9 @@ static int svm_vcpu_init(struct vcpu *v, struct error *err)
 		platform_free(s, sizeof *s);
 		goto no_memory;
 	}
+	/* Interrupts wait while arch/x86 runs an instruction: a repeated one, as long
+	 * as the guest likes, comes back after every few elements. */
+	s->cpu.attention = 1;
 	s->vmcb_pa = metal_hpa(s->vmcb).v;
 	svm_vmcb_init(s);
 	s->pulled = true;

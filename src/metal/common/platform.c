@@ -47,6 +47,11 @@ void *metal_cpu_data(void)
 	return cpu_this()->engine_data;
 }
 
+bool metal_cpu_wanted(void)
+{
+	return __atomic_load_n(&cpu_this()->look, __ATOMIC_SEQ_CST);
+}
+
 /* --- locks: tickets, so that nobody starves ---------------------------------------- */
 
 static u32 *ticket_of(struct platform_mutex *m)
