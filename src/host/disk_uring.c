@@ -381,7 +381,7 @@ static void *uring_main(void *arg)
 
 static int start_thread(struct disk_uring *u)
 {
-	int r = -pthread_create(&u->thread, NULL, uring_main, u);
+	int r = sandbox_thread_create(&u->thread, uring_main, u);
 
 	if (r)
 		return r;

@@ -70,7 +70,7 @@ int disk_worker_open(struct disk *d, const struct disk_file *f, const char *name
 	snprintf(w->name, sizeof w->name, "%s", name);
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->work, NULL);
-	r = -pthread_create(&w->thread, NULL, worker_main, w);
+	r = sandbox_thread_create(&w->thread, worker_main, w);
 	if (r) {
 		free(w);
 		return r;

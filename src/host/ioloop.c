@@ -128,12 +128,10 @@ fail:
 
 int ioloop_start(struct ioloop *l)
 {
-	int r = pthread_create(&l->thread, NULL, loop_main, l);
+	int r = sandbox_thread_create(&l->thread, loop_main, l);
 
-	if (r)
-		return -r;
-	l->started = true;
-	return 0;
+	l->started = !r;
+	return r;
 }
 
 void ioloop_stop(struct ioloop *l)

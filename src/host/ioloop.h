@@ -28,7 +28,7 @@ struct ioloop_bell {
 
 /* -ENOMEM, or what epoll says. */
 int ioloop_open(struct ioloop **out);
-/* From here on handlers run. What pthread_create says. */
+/* From here on handlers run. -EAGAIN. */
 int ioloop_start(struct ioloop *l);
 /* Ends the thread, if there is one: no handler runs from here on. */
 void ioloop_stop(struct ioloop *l);

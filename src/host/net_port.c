@@ -122,7 +122,7 @@ int net_port_attach(struct net_port *p, struct vm *vm, struct error *err)
 	p->vm = vm;
 	pthread_mutex_unlock(&p->attach_mutex);
 	if (!p->started)
-		r = -pthread_create(&p->thread, NULL, port_thread, p);
+		r = sandbox_thread_create(&p->thread, port_thread, p);
 	if (r)
 		return error_set(err, r, "net: no thread: %s", strerror(-r));
 	p->started = true;

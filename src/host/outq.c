@@ -154,7 +154,7 @@ int outq_open(int fd, const char *name, struct outq **out)
 	pthread_cond_init(&q->room, &attr);
 	pthread_cond_init(&q->moved, &attr);
 	pthread_condattr_destroy(&attr);
-	if (!q->ring || pthread_create(&q->thread, NULL, writer, q)) {
+	if (!q->ring || sandbox_thread_create(&q->thread, writer, q)) {
 		bool memory = !q->ring;
 
 		outq_free(q);

@@ -116,6 +116,8 @@ static int live(struct host *h, struct error *err)
 		/* not before: threads inherit it, and each call pays for each filter */
 		if (first)
 			sandbox_thread(SANDBOX_MAIN, NULL);
+		sandbox_settle(); /* no guest while a thread can do more than it needs */
+		vcpus_go(&h->vcpus);
 		events_loop(h);
 		vcpus_join(&h->vcpus);
 		if (h->quitting || vm_stop_reason(&h->vm) != VM_RESET)

@@ -7,11 +7,13 @@
 #include <trivet/platform.h>
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -26,10 +28,12 @@
 
 struct sandbox {
 	bool on, landlock, seccomp;
+	u32 starting; /* atomic, a futex: threads that are not confined yet */
 	struct sock_fprog programs[SANDBOX_KINDS];
 };
 
-/* The one of this process: see sandbox.h. Written by sandbox_begin alone. */
+/* The one of this process: see sandbox.h. But for `starting`, written by sandbox_begin
+ * alone. */
 static struct sandbox *sandbox(void)
 {
 	static struct sandbox one;
@@ -110,12 +114,49 @@ static void give_up(const char *what, int r)
 	_exit(STATUS_SANDBOX);
 }
 
+static void started(struct sandbox *s)
+{
+	if (__atomic_sub_fetch(&s->starting, 1, __ATOMIC_SEQ_CST) == 0)
+		syscall(SYS_futex, &s->starting, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+int sandbox_thread_create(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+	struct sandbox *s = sandbox();
+	int r;
+
+	__atomic_add_fetch(&s->starting, 1, __ATOMIC_SEQ_CST);
+	r = -pthread_create(thread, NULL, run, arg);
+	if (r)
+		started(s);
+	return r;
+}
+
+void sandbox_settle(void)
+{
+	struct sandbox *s = sandbox();
+	u32 n;
+
+	while ((n = __atomic_load_n(&s->starting, __ATOMIC_SEQ_CST)))
+		syscall(SYS_futex, &s->starting, FUTEX_WAIT_PRIVATE, n, NULL, NULL, 0);
+}
+
+static void confine(const struct sandbox *s, enum sandbox_kind kind)
+{
+	int r;
+
+	if (!s->seccomp)
+		return;
+	r = sandbox_filter_load(&s->programs[kind]);
+	if (r)
+		give_up("a filter cannot be installed", r);
+}
+
 void sandbox_thread(enum sandbox_kind kind, const char *name_format, ...)
 {
-	const struct sandbox *s = sandbox();
+	struct sandbox *s = sandbox();
 	char name[16];
 	va_list ap;
-	int r;
 
 	if (name_format) {
 		va_start(ap, name_format);
@@ -124,11 +165,9 @@ void sandbox_thread(enum sandbox_kind kind, const char *name_format, ...)
 		/* by the thread itself: another's name would be a file to open */
 		prctl(PR_SET_NAME, name, 0, 0, 0);
 	}
-	if (!s->seccomp)
-		return;
-	r = sandbox_filter_load(&s->programs[kind]);
-	if (r)
-		give_up("a filter cannot be installed", r);
+	confine(s, kind);
+	if (kind != SANDBOX_MAIN)
+		started(s);
 }
 
 const char *sandbox_state(void)

@@ -6,13 +6,14 @@
  *
  * The order: open everything; sandbox_begin, before the first thread; then start
  * threads, each of which calls sandbox_thread first; the main thread's own turn
- * comes last, when the machine is built.
+ * comes when the machine is built; sandbox_settle; then the guest.
  *
  * Privileges and filters belong to the process, and so does the state kept here.
  */
 #ifndef HOST_SANDBOX_H
 #define HOST_SANDBOX_H
 
+#include <pthread.h>
 #include <trivet/error.h>
 
 /* 128 + SIGSYS: a thread made a system call its list does not have. */
@@ -45,6 +46,13 @@ struct sandbox_needs {
  * With !wanted nothing is done, here and by sandbox_thread. -errno with err.
  */
 int sandbox_begin(bool wanted, const struct sandbox_needs *needs, struct error *err);
+/*
+ * pthread_create of a thread that calls sandbox_thread, for sandbox_settle. 0, or
+ * -EAGAIN.
+ */
+int sandbox_thread_create(pthread_t *thread, void *(*run)(void *), void *arg);
+/* Waits until every thread that was created has been confined. */
+void sandbox_settle(void);
 /*
  * The first call of each thread: names it ("vcpu 3", at most 15 characters; NULL
  * keeps its name), and from here on a system call its kind does not have ends

@@ -3,6 +3,7 @@
 #include "vcpus.h"
 #include "sandbox.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -42,6 +43,18 @@ static void thread_throttle(struct vcpu_thread *t)
 		console_pause(c);
 }
 
+static void wait_to_go(struct vcpus *all)
+{
+	while (!__atomic_load_n(&all->go, __ATOMIC_SEQ_CST))
+		syscall(SYS_futex, &all->go, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+void vcpus_go(struct vcpus *all)
+{
+	__atomic_store_n(&all->go, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &all->go, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
 static void thread_done(struct vcpus *all)
 {
 	const u64 one = 1;
@@ -57,6 +70,7 @@ static void *thread_main(void *arg)
 	enum vcpu_step step = VCPU_RUNNABLE;
 
 	sandbox_thread(SANDBOX_VCPU, "vcpu %u", t->v->index);
+	wait_to_go(t->all);
 	while (step != VCPU_STOPPED) {
 		u32 seen = __atomic_load_n(&t->wakes, __ATOMIC_SEQ_CST);
 
@@ -71,7 +85,7 @@ static void *thread_main(void *arg)
 
 static int thread_start(struct vcpu_thread *t)
 {
-	return -pthread_create(&t->thread, NULL, thread_main, t);
+	return sandbox_thread_create(&t->thread, thread_main, t);
 }
 
 int vcpus_start(struct vcpus *all, struct vm *vm, struct console *console,
@@ -80,6 +94,7 @@ int vcpus_start(struct vcpus *all, struct vm *vm, struct console *console,
 	all->console = console;
 	all->done_fd = done_fd;
 	all->count = 0;
+	all->go = 0;
 	all->running = vm->vcpu_count;
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu_thread *t = &all->threads[i];
@@ -95,6 +110,7 @@ int vcpus_start(struct vcpus *all, struct vm *vm, struct console *console,
 			continue;
 		}
 		vm_stop(vm, VM_QUIT, 0, "no thread for vCPU %u", i);
+		vcpus_go(all);
 		vcpus_join(all);
 		return error_set(err, r, "no thread for vCPU %u: %s", i, strerror(-r));
 	}

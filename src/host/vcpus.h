@@ -22,16 +22,19 @@ struct vcpus {
 	struct vcpu_thread threads[VM_MAX_VCPUS];
 	unsigned count;	  /* threads to join */
 	u32 running;	  /* atomic: threads that still step */
+	u32 go;		  /* atomic, a futex: they may step */
 	int done_fd;	  /* eventfd, written when the last one ends */
 	struct console *console;
 };
 
 /*
- * Starts the threads of every vCPU. On failure none is left and the VM is
+ * Starts the threads of every vCPU, which wait for vcpus_go. On failure none is left and the VM is
  * stopped. -EAGAIN with err.
  */
 int vcpus_start(struct vcpus *all, struct vm *vm, struct console *console,
 		int done_fd, struct error *err);
+/* The guest runs from here on. */
+void vcpus_go(struct vcpus *all);
 /* True while a thread steps. Any thread. */
 bool vcpus_running(const struct vcpus *all);
 /* Waits for the threads, which end once the VM has stopped. */
