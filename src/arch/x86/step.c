@@ -103,8 +103,8 @@ int x86_step(struct x86_cpu *c, struct x86_insn *insn)
 	if (r >= 0 && (stepped || c->pending_dr6) && x86_debug_after(c, stepped)) {
 		int d = x86_deliver_fault(c);
 
-		if (d)
-			return d;
+		/* SDM vol. 2A HLT: a debug exception ends the halt. */
+		return d ? d : X86_BREAK;
 	}
 	return r;
 }
