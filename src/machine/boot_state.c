@@ -8,6 +8,8 @@
 #define PTE_W BIT(1)
 #define PTE_PS BIT(7)
 
+#define REAL_MODE_IDT_LIMIT (256 * 4 - 1)
+
 int boot_write(struct machine *m, u64 addr, const void *bytes, u64 n,
 	       struct error *err)
 {
@@ -72,7 +74,8 @@ static void set_flat(struct x86_state *st, u16 cs, u32 cs_size, u64 entry)
 	/* A busy TSS, as PVH wants it and VMX needs it. */
 	st->seg[SEG_TR] = (struct x86_seg){ .limit = 0x67, .attr = SA_P | 0xb };
 	st->gdt = (struct x86_dtable){ .base = BOOT_GDT, .limit = 31 };
-	st->idt = (struct x86_dtable){ 0 };
+	/* Real mode's table, for a kernel that goes there and keeps it. */
+	st->idt = (struct x86_dtable){ .limit = REAL_MODE_IDT_LIMIT };
 	st->rflags = FL_ONE;
 	st->rip = entry;
 }

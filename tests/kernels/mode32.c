@@ -426,6 +426,9 @@ static void test_v86_vme(void)
 
 void test_main(void)
 {
+	/* A kernel may go to real mode and use the table that firmware leaves. */
+	check(entry_idt_pointer.base == 0 && entry_idt_pointer.limit >= 0x3ff,
+	      "entry-real-mode-table");
 	test_real();
 	for (unsigned v = 0; v < 32; v++)
 		if (v != DB && v != DF)

@@ -446,6 +446,9 @@ static void test_multiboot_low(void **state)
 
 	load_ok(b, make_multiboot(file, 0x4000));
 	check_flat32(b, 0x4010);
+	/* They use the interrupt table that firmware leaves at 0. */
+	assert_int_equal(rec.state[0].idt.base, 0);
+	assert_int_equal(rec.state[0].idt.limit, 0x3ff);
 	check_multiboot_info(b, 0);
 }
 

@@ -2,11 +2,14 @@
 /* Set-up of the 32-bit test kernels. */
 #include "lib.h"
 
+struct pointer entry_idt_pointer;
+
 void kernel_main(void);
 void kernel_main(void)
 {
 	u16 iomap = 104;
 
+	__asm__ volatile("sidt %0" : "=m"(entry_idt_pointer));
 	for (unsigned v = 0; v < 256; v++)
 		idt_reset(v);
 	idt_set(VECTOR_LEAVE, (ulong)user_leave, SEL_CODE, 0xee, 0);

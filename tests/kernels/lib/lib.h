@@ -265,6 +265,7 @@ struct __attribute__((packed)) pointer {
 extern struct gate idt[256];
 extern u64 gdt[64];
 extern struct pointer gdt_pointer, idt_pointer;
+extern struct pointer entry_idt_pointer; /* 32-bit kernels: what the loader left */
 void idt_set(unsigned vector, ulong entry, unsigned selector, unsigned attr,
 	     unsigned ist);
 void idt_reset(unsigned vector); /* to the recording entry, DPL 0 */
