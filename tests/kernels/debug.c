@@ -48,6 +48,7 @@ static void steps_end(void)
 	write_dr6(0xffff0ff0);
 }
 
+static u64 watched[4] __attribute__((aligned(32)));
 static volatile unsigned late_timer;
 
 static void on_late_timer(struct frame *f)
@@ -113,6 +114,14 @@ static void test_step(void)
 	check_eq(steps.count, 4, "step-mov-ss-shadow");
 
 	steps_begin(on_step);
+	__asm__ volatile("push %%rax\n mov %%ss, %%ecx\n mov %%esp, (%%rax)\n"
+			 "mov %%cx, 4(%%rax)\n" SET_TF "lss (%%rax), %%esp\n nop\n" CLEAR_TF
+			 "pop %%rax" : : "a"(watched) : "memory", "cc", "ecx");
+	steps_end();
+	/* but LSS casts none: after lss, nop, pushf, andl, popf */
+	check_eq(steps.count, 5, "step-lss");
+
+	steps_begin(on_step);
 	__asm__ volatile(SET_TF "int $0x90\n nop\n" CLEAR_TF : : : "memory", "cc");
 	steps_end();
 	check_eq(trap_last.vector, 0x90, "step-int-goes-on");
@@ -159,8 +168,6 @@ static void test_exec(void)
 	check_eq(steps.count, 0, "exec-breakpoint-off");
 	steps_end();
 }
-
-static u64 watched[4] __attribute__((aligned(32)));
 
 static void test_data(void)
 {

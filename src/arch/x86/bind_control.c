@@ -198,7 +198,8 @@ static int load_pointer(struct x86_cpu *c, const struct x86_insn *i, unsigned se
 		c->gpr[i->reg] = (c->gpr[i->reg] & ~(u64)0xffff) | offset;
 	else
 		c->gpr[i->reg] = offset;
-	return after_segment(c, seg);
+	/* LSS moves the pointer too: nothing is held back. SDM vol. 3A 6.8.3. */
+	return seg == SEG_SS ? X86_BREAK : X86_OK;
 }
 
 static int exec_load_pointer(struct x86_cpu *c, const struct x86_insn *i)
