@@ -141,18 +141,6 @@ static size_t diff_integer(const struct native_case *t, const struct native_regs
 	return used;
 }
 
-/*
- * With an unmasked overflow or underflow, PE tells whether the result would be
- * inexact with an unbounded exponent. Ours takes it from the masked run, so it
- * can be set where the processor leaves it clear; the fault itself is right.
- */
-static u32 mxcsr_compared(const struct native_case *t, const struct native_regs *want)
-{
-	u32 unmasked = ~(t->in.fx.mxcsr >> 7) & 0x18;
-
-	return want->fault == EXC_XM && (want->fx.mxcsr & unmasked) ? ~(u32)0x20 : ~(u32)0;
-}
-
 static size_t diff_fpu(const struct native_case *t, const struct native_regs *want_regs,
 		       const struct x86_fxsave *got, char *why, size_t size)
 {
@@ -166,7 +154,7 @@ static size_t diff_fpu(const struct native_case *t, const struct native_regs *wa
 		DIFF(" fsw %x: %x", want->fsw, got->fsw);
 	if (want->ftw != got->ftw)
 		DIFF(" ftw %x: %x", want->ftw, got->ftw);
-	if ((want->mxcsr ^ got->mxcsr) & mxcsr_compared(t, want_regs))
+	if (want->mxcsr != got->mxcsr)
 		DIFF(" mxcsr %x: %x", want->mxcsr, got->mxcsr);
 	for (unsigned n = 0; n < 8; n++) {
 		if (memcmp(want->st[n], got->st[n], 10))

@@ -191,6 +191,22 @@ FPU_INLINE bool sse_unmasked(const struct x86_cpu *c)
 int sse_run_unmasked(struct x86_cpu *c, sse_raw raw, void *dst, const void *src,
 		     enum sse_fp fp);
 
+/* What an instruction that can overflow or underflow does to its elements. */
+enum sse_step { STEP_ADD, STEP_SUB, STEP_MUL, STEP_DIV, STEP_NARROW };
+struct sse_shape {
+	u8 even, odd; /* enum sse_step, by the element's number */
+	bool single;  /* its operands; STEP_NARROW has double ones */
+	bool horizontal;
+	u8 lanes;
+};
+/*
+ * PE of an instruction of which an element raises an unmasked overflow or underflow.
+ * mxcsr: as it runs, all masked and no flags; unmasked: the guest's unmasked flags.
+ * The x87 state leaves the host's registers. sse_inexact.c
+ */
+bool sse_inexact(struct x86_cpu *c, const struct sse_shape *shape, const void *a,
+		 const void *b, u32 mxcsr, u32 unmasked);
+
 /* The same for DPPS (single) and DPPD: only checks, dst stays. */
 int sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst, const void *src,
 		    bool single);

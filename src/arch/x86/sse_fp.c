@@ -27,12 +27,15 @@ static bool sse_tiny(const u8 *v, enum sse_fp fp)
 	return false;
 }
 
+/* Those that can overflow or underflow; others give NULL. */
+static const struct sse_shape *sse_shape_of(sse_raw raw);
+
 /*
  * The instruction runs masked on a copy, and the flags it raises tell what an
  * unmasked run would have done (SDM vol. 1 11.5.2, 11.5.4): one unmasked
  * pre-computation exception (IE, DE, ZE) keeps the others from being looked
  * for; with underflow unmasked a tiny result raises UE even when exact (masked
- * it must be inexact too), and FTZ has no effect.
+ * it must be inexact too), FTZ has no effect, and PE is another question then.
  */
 int FPU_COLD sse_run_unmasked(struct x86_cpu *c, sse_raw raw, void *dst,
 			      const void *src, enum sse_fp fp)
@@ -53,6 +56,9 @@ int FPU_COLD sse_run_unmasked(struct x86_cpu *c, sse_raw raw, void *dst,
 		raised |= 0x10;
 	if (raised & unmasked & 7)
 		raised &= 7;
+	else if (raised & unmasked & 0x18 && sse_shape_of(raw))
+		raised = (raised & ~0x20u) | (sse_inexact(c, sse_shape_of(raw), dst, src, run,
+							  unmasked) ? 0x20 : 0);
 	fpu_mxcsr_set(c, guest | raised);
 	if (raised & unmasked)
 		return c->cr4 & CR4_OSXMMEXCPT ? x86_fault(c, EXC_XM) : x86_ud(c);
@@ -113,6 +119,33 @@ SSE_OP(addsubps, "addsubps", 16, true, FP_PS)
 SSE_OP(cvttpd2dq, "cvttpd2dq", 16, true, FP_ONLY)
 SSE_OP(cvtdq2pd, "cvtdq2pd", 8, false, FP_NONE)
 SSE_OP(cvtpd2dq, "cvtpd2dq", 16, true, FP_ONLY)
+
+#define SHAPES(name, step)                                                     \
+	{ raw_##name##ps, { step, step, true, false, 4 } },                    \
+	{ raw_##name##pd, { step, step, false, false, 2 } },                   \
+	{ raw_##name##ss, { step, step, true, false, 1 } },                    \
+	{ raw_##name##sd, { step, step, false, false, 1 } }
+
+static const struct sse_shape *sse_shape_of(sse_raw raw)
+{
+	static const struct { sse_raw raw; struct sse_shape shape; } known[] = {
+		SHAPES(add, STEP_ADD), SHAPES(sub, STEP_SUB),
+		SHAPES(mul, STEP_MUL), SHAPES(div, STEP_DIV),
+		{ raw_cvtpd2ps, { STEP_NARROW, STEP_NARROW, false, false, 2 } },
+		{ raw_cvtsd2ss, { STEP_NARROW, STEP_NARROW, false, false, 1 } },
+		{ raw_haddps, { STEP_ADD, STEP_ADD, true, true, 4 } },
+		{ raw_haddpd, { STEP_ADD, STEP_ADD, false, true, 2 } },
+		{ raw_hsubps, { STEP_SUB, STEP_SUB, true, true, 4 } },
+		{ raw_hsubpd, { STEP_SUB, STEP_SUB, false, true, 2 } },
+		{ raw_addsubps, { STEP_SUB, STEP_ADD, true, false, 4 } },
+		{ raw_addsubpd, { STEP_SUB, STEP_ADD, false, false, 2 } },
+	};
+
+	for (unsigned n = 0; n < ARRAY_SIZE(known); n++)
+		if (known[n].raw == raw)
+			return &known[n].shape;
+	return NULL;
+}
 
 /*
  * DPPS and DPPD with an exception unmasked: the multiplication and each addition
