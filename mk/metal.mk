@@ -14,7 +14,7 @@ METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/
 $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
 # Instructions run one at a time here: small rather than fast.
 METAL_OPT := -O2
-$(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os
+$(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os -DX86_SMALL
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
 	@mkdir -p $(@D)

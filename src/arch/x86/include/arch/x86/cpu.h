@@ -214,6 +214,10 @@ void x86_cpu_set_state(struct x86_cpu *c, const struct x86_state *st);
 static inline __attribute__((always_inline)) int
 x86_chain(struct x86_cpu *c, const struct x86_insn *i, int status)
 {
+#ifdef X86_SMALL /* one at a time */
+	(void)c, (void)i;
+	return status;
+#else
 	const struct x86_insn *next = i + 1;
 
 	if (status)
@@ -221,6 +225,7 @@ x86_chain(struct x86_cpu *c, const struct x86_insn *i, int status)
 	c->insn = next;
 	c->rip += next->len;
 	return next->fn(c, next);
+#endif
 }
 
 /* Single-stepping traps after each element of a repeated instruction, and so do
