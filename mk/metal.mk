@@ -13,7 +13,7 @@ METAL_GENERAL := -mgeneral-regs-only
 METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
 $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
 # Instructions run one at a time here: small rather than fast.
-METAL_OPT := -O2
+METAL_OPT := -Os
 $(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os -DX86_SMALL
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
