@@ -13,9 +13,13 @@ METAL_CFLAGS = $(filter-out -fPIE -fstack-protector-strong,$(BASE_CFLAGS)) $(FRE
 METAL_GENERAL := -mgeneral-regs-only
 METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
 $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
-# Instructions run one at a time here: small rather than fast.
+# Small rather than fast, instructions included, which run one at a time here; but for
+# the way of an exit.
 METAL_OPT := -Os
 $(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os -DX86_SMALL
+METAL_FAST := $(foreach d,engine/svm engine/hw core,$(filter build/obj/metal/src/$(d)/%,$(METAL_OBJ)))
+METAL_FAST += $(foreach f,tlb access,build/obj/metal/src/arch/x86/$(f).c.o)
+$(METAL_FAST): METAL_OPT := -O2 -DX86_SMALL
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
 	@mkdir -p $(@D)

@@ -11,6 +11,7 @@
 #define TRIVET_HW_H
 
 #include <arch/x86/cpu.h>
+#include <arch/x86/mmu.h>
 #include <trivet/engine.h>
 #include <trivet/mem.h>
 #include <trivet/platform.h>
@@ -98,6 +99,25 @@ void hw_flush_page(struct vm *vm, gpa_t page);
 void hw_irq_inject(struct vcpu *v, u8 vector);
 u64 hw_guest_tsc(struct vcpu *v);
 
+/* --- quick.c: instructions that need little ---------------------------------------- */
+
+#define HW_CODE_PAGES 16
+#define HW_INSNS 32
+
+/* A page of code: where the walk ended, and that it still would. */
+struct hw_code {
+	u64 page, cr3; /* linear, and whose */
+	const u8 *host; /* NULL: nothing is remembered */
+	struct x86_trace trace;
+};
+
+/* What 16 bytes of 64-bit code are. */
+struct hw_insn {
+	u64 bytes[2];
+	enum { HW_INSN_NONE, HW_INSN_OTHER, HW_INSN_PLAIN, HW_INSN_MOVE } kind;
+	struct x86_insn insn;
+};
+
 /* The first member of the engine's own struct, which is v->engine_data. */
 struct hw_vcpu {
 	struct x86_cpu cpu;
@@ -112,6 +132,8 @@ struct hw_vcpu {
 	u32 flush;	    /* atomic: forget cached translations before the next entry */
 	unsigned on_cpu;    /* where it ran last */
 	u64 exits;
+	struct hw_code code[HW_CODE_PAGES];
+	struct hw_insn insns[HW_INSNS];
 };
 
 /* h is zeroed; h->cpu in its power-up state afterwards, and pulled. -ENOMEM. */
@@ -164,6 +186,17 @@ bool hw_step(struct hw_vcpu *h, struct exit *x);
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write);
 /* CPUID's answer into the registers. */
 void hw_cpuid(struct hw_vcpu *h, bool code64);
+
+/*
+ * The instruction at h->cpu.rip, of 64-bit code, without the whole state: of h->cpu
+ * the general registers, mode, cpl, cr0, cr3, cr4, efer are good, no event waits and no
+ * trap or breakpoint is armed. True: it was the one that key (as in struct x86_insn) or
+ * the device at that guest-physical address stands for, and has run; the caller clears
+ * RF and the interrupt shadow. False: nothing happened. *r: enum x86_status. fs, gs:
+ * the segments' bases.
+ */
+bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r);
+bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs);
 
 /* --- env.c ---------------------------------------------------------------------------- */
 

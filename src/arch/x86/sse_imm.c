@@ -136,7 +136,6 @@ SSE_SHUFFLE(shufps, 16)
 SSE_SHUFFLE(pblendw, 16)
 SSE_SHUFFLE(insertps, 4)
 #else
-#define SSE_SHUFFLE_ENTRY(name) SSE_ENTRY(name)
 /* The stub takes element 0 of its memory operand: imm[7:6] choose it here. */
 extern const u8 sse_stub_insertps[];
 

@@ -22,6 +22,10 @@ int sse_exec_shuffle(struct x86_cpu *c, const struct x86_insn *i, sse_shuffle_fn
 	{                                                                      \
 		return sse_exec_shuffle(c, i, sse_shuffle_##name, size);       \
 	}
+#ifdef X86_SMALL
 #define SSE_SHUFFLE_ENTRY(name) { .reg = name##_rm, .mem = name##_rm }
+#else
+#define SSE_SHUFFLE_ENTRY(name) SSE_ENTRY(name)
+#endif
 
 #endif

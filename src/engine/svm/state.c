@@ -98,6 +98,19 @@ static bool pcid_in_software(const struct svm_vcpu *s)
 	return (s->hw.cpu.cr4 & ~s->hw_caps.cr4 & CR4_PCIDE) != 0;
 }
 
+void svm_pull_paging(struct svm_vcpu *s)
+{
+	struct x86_cpu *c = &s->hw.cpu;
+	const struct vmcb *b = s->vmcb;
+
+	c->mode = X86_MODE_64;
+	c->cpl = b->cpl;
+	c->cr0 = b->cr0;
+	if (!pcid_in_software(s))
+		c->cr3 = b->cr3;
+	c->efer = b->efer & ~EFER_SVME;
+}
+
 static void pull_msrs(struct svm_vcpu *s)
 {
 	const struct vmcb *b = s->vmcb;

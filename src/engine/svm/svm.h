@@ -66,6 +66,9 @@ void svm_push(struct svm_vcpu *s);
 /* RAX, RSP and RIP only, which every exit looks at. */
 void svm_pull_few(struct svm_vcpu *s);
 void svm_push_few(struct svm_vcpu *s);
+/* Privilege and paging of 64-bit code, to look at the instruction; to be used with
+ * hw_quick_plain and hw_quick_device. */
+void svm_pull_paging(struct svm_vcpu *s);
 
 /* --- exits.c ------------------------------------------------------------------- */
 

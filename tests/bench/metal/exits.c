@@ -6,7 +6,9 @@
  */
 #include "lib/apic.h"
 
+#ifndef TIMES
 #define TIMES 400
+#endif
 #define WARM 20 /* not counted: what is made at the first time */
 #define LATCH 0xe0   /* --testdev: reads back what was written */
 #define SCRATCH 0x3ff /* COM1's scratch register */
