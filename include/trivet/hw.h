@@ -49,6 +49,23 @@ void hw_load(struct hw_vcpu *h, struct hw_cpu *cpu, u64 dr7);
 void hw_fpu_save(struct hw_vcpu *h);
 void hw_fpu_load(struct hw_vcpu *h);
 
+/* --- tags.c: address space numbers -------------------------------------------------- */
+
+/* One processor's: 1 to count - 1 are dealt out, 0 is the host's. */
+struct hw_tags {
+	u32 count, next;
+	u64 generation;
+};
+
+enum hw_tag { HW_TAG_KEPT, HW_TAG_NEW, HW_TAG_WRAPPED };
+
+void hw_tags_init(struct hw_tags *tags, u32 count);
+/*
+ * Before an entry: h->tag is good on this processor, and a new one when h->flush asked
+ * for that. HW_TAG_WRAPPED: all translations of all guests must go first.
+ */
+enum hw_tag hw_tag_take(struct hw_vcpu *h, struct hw_tags *tags);
+
 /* --- nested.c: guest-physical to physical ---------------------------------------- */
 
 /* Bits of an entry; bit 0 says "present" in both makers' formats. */
@@ -57,7 +74,7 @@ struct hw_table_format {
 	u64 leaf;  /* maps a page, to be read and executed */
 	u64 write; /* and written */
 	u64 large; /* maps 2 MiB or 1 GiB */
-	bool gib;  /* the processor has 1 GiB pages */
+	unsigned levels; /* the largest pages: 0: 4 KiB, 1: 2 MiB, 2: 1 GiB */
 };
 
 struct hw_tables {
@@ -130,7 +147,9 @@ struct hw_vcpu {
 	bool pulled;	    /* cpu holds the whole state, not the hardware */
 	bool fpu_loaded;    /* the guest's FPU is in the processor's registers */
 	u32 flush;	    /* atomic: forget cached translations before the next entry */
-	unsigned on_cpu;    /* where it ran last */
+	u32 tag;	    /* address space number: ASID, VPID */
+	u64 tag_generation;
+	unsigned tag_cpu;   /* where the tag is good */
 	u64 exits;
 	struct hw_code code[HW_CODE_PAGES];
 	struct hw_insn insns[HW_INSNS];
@@ -181,6 +200,8 @@ bool hw_nmi_window_opens(struct hw_vcpu *h, bool blocked, bool shadow);
  * leave run() with *x.
  */
 bool hw_step(struct hw_vcpu *h, struct exit *x);
+/* As hw_step, but #DB with these bits of DR6 is delivered. */
+bool hw_raise_debug(struct hw_vcpu *h, u64 dr6, struct exit *x);
 /* Straight from an exit, with RAX in h->cpu: one port access that is no string. The
  * caller moves on RIP. */
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write);

@@ -37,17 +37,9 @@ static int run_one(struct hw_vcpu *h)
 	return x86_deliver_fault(c);
 }
 
-bool hw_step(struct hw_vcpu *h, struct exit *x)
+/* What arch/x86's answer means for run(). */
+static bool leaves(const struct x86_cpu *c, int r, struct exit *x)
 {
-	struct x86_cpu *c = &h->cpu;
-	u64 seen = c->lookup_gen;
-	int r;
-
-	x86_fpu_enter(c);
-	r = run_one(h);
-	x86_fpu_leave(c);
-	if (c->lookup_gen != seen) /* translations were dropped: the processor's too */
-		__atomic_store_n(&h->flush, 1, __ATOMIC_SEQ_CST);
 	switch (r) {
 	case X86_HALT:
 		x->reason = EXIT_HALT;
@@ -62,6 +54,30 @@ bool hw_step(struct hw_vcpu *h, struct exit *x)
 	default:
 		return false;
 	}
+}
+
+bool hw_step(struct hw_vcpu *h, struct exit *x)
+{
+	struct x86_cpu *c = &h->cpu;
+	u64 seen = c->lookup_gen;
+	int r;
+
+	x86_fpu_enter(c);
+	r = run_one(h);
+	x86_fpu_leave(c);
+	if (c->lookup_gen != seen) /* translations were dropped: the processor's too */
+		__atomic_store_n(&h->flush, 1, __ATOMIC_SEQ_CST);
+	return leaves(c, r, x);
+}
+
+bool hw_raise_debug(struct hw_vcpu *h, u64 dr6, struct exit *x)
+{
+	struct x86_cpu *c = &h->cpu;
+
+	h->event = 0;
+	x86_fault(c, EXC_DB);
+	c->fault.dr6 = dr6;
+	return leaves(c, x86_deliver_fault(c), x);
 }
 
 static void take_input(struct x86_cpu *c, unsigned size, u32 value)

@@ -25,8 +25,7 @@ struct svm_cpu {
 	struct hw_cpu hw;
 	struct svm_caps caps;
 	u64 host_pa; /* VMSAVE'd host state: FS, GS, TR, system call MSRs */
-	u32 next_asid;
-	u64 asid_generation;
+	struct hw_tags asids;
 	void *host_page, *hsave_page;
 };
 
@@ -42,7 +41,6 @@ struct svm_vcpu {
 	struct hw_caps hw_caps;
 	struct vmcb *vmcb;
 	u64 vmcb_pa;
-	u64 asid_generation;
 };
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v)
