@@ -133,7 +133,7 @@ INLINE int cmpxchg_lock(struct x86_cpu *c, const struct x86_insn *i,
 {
 	u64 acc = int_gpr(c, bits, REG_RAX), seen = acc;
 	struct x86_rmw m;
-	bool done;
+	bool done = false;
 	int r = x86_rmw_open(c, i->seg, x86_ea(c, i), bits / 8, &m);
 
 	if (r < 0)
@@ -198,7 +198,7 @@ static int cmpxchg8b(struct x86_cpu *c, const struct x86_insn *i)
 	u64 acc = c->gpr[REG_RDX] << 32 | (u32)c->gpr[REG_RAX], seen = acc;
 	u64 want = c->gpr[REG_RCX] << 32 | (u32)c->gpr[REG_RBX];
 	struct x86_rmw m;
-	bool done;
+	bool done = false;
 	int r = x86_rmw_open(c, i->seg, x86_ea(c, i), 8, &m);
 
 	if (r < 0)
@@ -220,7 +220,7 @@ static int cmpxchg16b(struct x86_cpu *c, const struct x86_insn *i)
 	u64 want[2] = { c->gpr[REG_RBX], c->gpr[REG_RCX] };
 	u64 ea = x86_ea(c, i);
 	struct x86_rmw m;
-	bool done;
+	bool done = false;
 	int r = x86_linear(c, i->seg, ea, 16, X86_WRITE, &lin);
 
 	if (r < 0)

@@ -92,12 +92,13 @@ static void take_input(struct x86_cpu *c, unsigned size, u32 value)
 
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write)
 {
-	struct exit io = {
-		.reason = EXIT_IO,
-		.io = { .port = port, .size = (u8)size, .write = write,
-			.value = (u32)h->cpu.gpr[REG_RAX] },
-	};
+	struct exit io; /* not wiped: it is long, and what is read of it is set */
 
+	io.reason = EXIT_IO;
+	io.io.port = port;
+	io.io.size = (u8)size;
+	io.io.write = write;
+	io.io.value = (u32)h->cpu.gpr[REG_RAX];
 	vcpu_handle_exit(h->v, &io);
 	if (!write)
 		take_input(&h->cpu, size, io.io.value);

@@ -84,10 +84,12 @@ void svm_pull_few(struct svm_vcpu *s)
 
 void svm_push_few(struct svm_vcpu *s)
 {
-	s->vmcb->rax = s->hw.cpu.gpr[REG_RAX];
-	s->vmcb->rsp = s->hw.cpu.gpr[REG_RSP];
-	s->vmcb->rip = s->hw.cpu.rip;
-	s->vmcb->tsc_offset = s->hw.cpu.tsc_offset;
+	struct vmcb *b = s->vmcb;
+
+	b->rax = s->hw.cpu.gpr[REG_RAX];
+	b->rsp = s->hw.cpu.gpr[REG_RSP];
+	b->rip = s->hw.cpu.rip;
+	b->tsc_offset = s->hw.cpu.tsc_offset;
 }
 
 /* --- everything ----------------------------------------------------------------------- */
