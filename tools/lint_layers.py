@@ -36,6 +36,7 @@ ROOMS = {
     'src/engine/soft/': (CORE | {'engines'}, True, False),
     'src/engine/kvm/': (CORE | {'engines'}, True, True),
     'src/engine/hw/': (CORE | {'metal', 'hw'}, True, False),
+    'src/engine/vmx/': (CORE | {'metal', 'hw'}, True, False),
     'src/engine/svm/': (CORE | {'metal', 'hw'}, True, False),
     'src/metal/common/': (MACHINE | {'metal', 'bundle'}, False, False),
     'src/metal/': (MACHINE | {'metal', 'bundle'}, True, False),

@@ -11,6 +11,7 @@
 #define TRIVET_HW_H
 
 #include <arch/x86/cpu.h>
+#include <arch/x86/mmu.h>
 #include <trivet/engine.h>
 #include <trivet/mem.h>
 #include <trivet/platform.h>
@@ -48,6 +49,23 @@ void hw_load(struct hw_vcpu *h, struct hw_cpu *cpu, u64 dr7);
 void hw_fpu_save(struct hw_vcpu *h);
 void hw_fpu_load(struct hw_vcpu *h);
 
+/* --- tags.c: address space numbers -------------------------------------------------- */
+
+/* One processor's: 1 to count - 1 are dealt out, 0 is the host's. */
+struct hw_tags {
+	u32 count, next;
+	u64 generation;
+};
+
+enum hw_tag { HW_TAG_KEPT, HW_TAG_NEW, HW_TAG_WRAPPED };
+
+void hw_tags_init(struct hw_tags *tags, u32 count);
+/*
+ * Before an entry: h->tag is good on this processor, and a new one when h->flush asked
+ * for that. HW_TAG_WRAPPED: all translations of all guests must go first.
+ */
+enum hw_tag hw_tag_take(struct hw_vcpu *h, struct hw_tags *tags);
+
 /* --- nested.c: guest-physical to physical ---------------------------------------- */
 
 /* Bits of an entry; bit 0 says "present" in both makers' formats. */
@@ -56,7 +74,7 @@ struct hw_table_format {
 	u64 leaf;  /* maps a page, to be read and executed */
 	u64 write; /* and written */
 	u64 large; /* maps 2 MiB or 1 GiB */
-	bool gib;  /* the processor has 1 GiB pages */
+	unsigned levels; /* the largest pages: 0: 4 KiB, 1: 2 MiB, 2: 1 GiB */
 };
 
 struct hw_tables {
@@ -98,6 +116,25 @@ void hw_flush_page(struct vm *vm, gpa_t page);
 void hw_irq_inject(struct vcpu *v, u8 vector);
 u64 hw_guest_tsc(struct vcpu *v);
 
+/* --- quick.c: instructions that need little ---------------------------------------- */
+
+#define HW_CODE_PAGES 16
+#define HW_INSNS 32
+
+/* A page of code: where the walk ended, and that it still would. */
+struct hw_code {
+	u64 page, cr3; /* linear, and whose */
+	const u8 *host; /* NULL: nothing is remembered */
+	struct x86_trace trace;
+};
+
+/* What 16 bytes of 64-bit code are. */
+struct hw_insn {
+	u64 bytes[2];
+	enum { HW_INSN_NONE, HW_INSN_OTHER, HW_INSN_PLAIN, HW_INSN_MOVE } kind;
+	struct x86_insn insn;
+};
+
 /* The first member of the engine's own struct, which is v->engine_data. */
 struct hw_vcpu {
 	struct x86_cpu cpu;
@@ -110,8 +147,12 @@ struct hw_vcpu {
 	bool pulled;	    /* cpu holds the whole state, not the hardware */
 	bool fpu_loaded;    /* the guest's FPU is in the processor's registers */
 	u32 flush;	    /* atomic: forget cached translations before the next entry */
-	unsigned on_cpu;    /* where it ran last */
+	u32 tag;	    /* address space number: ASID, VPID */
+	u64 tag_generation;
+	unsigned tag_cpu;   /* where the tag is good */
 	u64 exits;
+	struct hw_code code[HW_CODE_PAGES];
+	struct hw_insn insns[HW_INSNS];
 };
 
 /* h is zeroed; h->cpu in its power-up state afterwards, and pulled. -ENOMEM. */
@@ -159,11 +200,24 @@ bool hw_nmi_window_opens(struct hw_vcpu *h, bool blocked, bool shadow);
  * leave run() with *x.
  */
 bool hw_step(struct hw_vcpu *h, struct exit *x);
+/* As hw_step, but #DB with these bits of DR6 is delivered. */
+bool hw_raise_debug(struct hw_vcpu *h, u64 dr6, struct exit *x);
 /* Straight from an exit, with RAX in h->cpu: one port access that is no string. The
  * caller moves on RIP. */
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write);
 /* CPUID's answer into the registers. */
 void hw_cpuid(struct hw_vcpu *h, bool code64);
+
+/*
+ * The instruction at h->cpu.rip, of 64-bit code, without the whole state: of h->cpu
+ * the general registers, mode, cpl, cr0, cr3, cr4, efer are good, no event waits and no
+ * trap or breakpoint is armed. True: it was the one that key (as in struct x86_insn) or
+ * the device at that guest-physical address stands for, and has run; the caller clears
+ * RF and the interrupt shadow. False: nothing happened. *r: enum x86_status. fs, gs:
+ * the segments' bases.
+ */
+bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r);
+bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs);
 
 /* --- env.c ---------------------------------------------------------------------------- */
 

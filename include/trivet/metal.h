@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between the bare-metal program (src/metal) and the engines that drive the
- * processor's own virtualization (svm; vmx and el2 to come).
+ * processor's own virtualization (svm, vmx; el2 to come).
  */
 #ifndef TRIVET_METAL_H
 #define TRIVET_METAL_H
@@ -16,9 +16,14 @@ struct metal_engine {
 	 * from then on. 0, or a negative errno with one line in err.
 	 */
 	int (*cpu_enable)(void **cpu_data, struct error *err);
+	/*
+	 * The vCPU that last ran on the processor that calls has stopped, or is to run
+	 * elsewhere: its state may then be had from any. May be NULL.
+	 */
+	void (*put)(struct vcpu *v);
 };
 
-extern const struct metal_engine metal_engine_svm;
+extern const struct metal_engine metal_engine_svm, metal_engine_vmx;
 
 /* Physical address of memory from platform_alloc or platform_ram_alloc, which is
  * contiguous on metal. */

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / 'tests/kernels'))
 import run as kernels  # pylint: disable=wrong-import-position,wrong-import-order
 
 
-@pytest.mark.parametrize('name', ['isolation', 'mmio', 'smc', 'sleep'])
+@pytest.mark.parametrize('name', ['isolation', 'mmio', 'smc', 'sleep', 'exits', 'prompt', 'apic'])
 def test_kernel(name):
     r = kernels.run('metal', name, 1)
     assert not r.failed and r.done and r.passed and r.status == 1, r.text[-2000:]

@@ -20,7 +20,7 @@ static u64 lin_wrap(const struct x86_cpu *c, u64 lin)
 static int span_open(struct x86_cpu *c, u64 lin, unsigned size, enum x86_access access,
 		     enum x86_tlb_index index, struct span *s)
 {
-	struct walk_query q = { lin_wrap(c, lin), access, index };
+	struct walk_query q = { .lin = lin_wrap(c, lin), .access = access, .index = index };
 	unsigned room = (unsigned)(PAGE_SIZE - (q.lin & ~PAGE_MASK));
 	int r = x86_translate_page(c, &q, &s->part[0]);
 
@@ -341,7 +341,7 @@ int x86_sys_store(struct x86_cpu *c, u64 lin, const void *src, unsigned size)
 
 int x86_fetch(struct x86_cpu *c, u64 lin, u8 *dst, unsigned max, unsigned *got)
 {
-	struct walk_query q = { lin_wrap(c, lin), X86_EXEC, x86_tlb_current(c) };
+	struct walk_query q = { .lin = lin_wrap(c, lin), .access = X86_EXEC, .index = x86_tlb_current(c) };
 	struct translation t;
 	unsigned room = (unsigned)(PAGE_SIZE - (q.lin & ~PAGE_MASK)), n;
 	int r;
@@ -367,7 +367,7 @@ int x86_fetch(struct x86_cpu *c, u64 lin, u8 *dst, unsigned max, unsigned *got)
 
 int x86_translate(struct x86_cpu *c, u64 lin, enum x86_access access, gpa_t *gpa_out)
 {
-	struct walk_query q = { lin_wrap(c, lin), access, x86_tlb_current(c) };
+	struct walk_query q = { .lin = lin_wrap(c, lin), .access = access, .index = x86_tlb_current(c) };
 	struct translation t;
 	int r;
 

@@ -21,11 +21,16 @@ void x86_bind_end(struct x86_insn *insn)
 
 int x86_exec_one(struct x86_cpu *c, const struct x86_insn *insn)
 {
+#ifdef X86_SMALL /* nothing goes on to the next one */
+	c->insn = insn;
+	return insn->fn(c, insn);
+#else
 	struct x86_insn pair[2] = { *insn };
 
 	x86_bind_end(&pair[1]);
 	c->insn = pair;
 	return pair->fn(c, pair);
+#endif
 }
 
 /* VEX does not exist in real and virtual-8086 mode, which the decoder cannot

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guest FPU state: between c->fx and the host's registers, and who may use it. */
+#define FPU_SHARED_HERE
 #include "fpu_internal.h"
 
 void fpu_normalize(struct x86_fxsave *fx)
@@ -161,6 +162,15 @@ int sse_unavailable(struct x86_cpu *c)
 		return x86_ud(c);
 	return x86_fault(c, EXC_NM);
 }
+
+#ifdef X86_SMALL
+int sse_exec_memory(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
+		    unsigned size, bool align, enum sse_fp fp)
+{
+	SSE_CHECK(c);
+	return sse_exec_mem_slow(c, i, raw, size, align, fp);
+}
+#endif
 
 int FPU_COLD sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i,
 			       sse_raw raw, unsigned size, bool align,

@@ -23,6 +23,16 @@
 typedef u64 sse_v __attribute__((vector_size(16), may_alias));
 typedef u64 sse_vu __attribute__((vector_size(16), may_alias, aligned(1)));
 
+/*
+ * With X86_SMALL (int.h) the handlers have no fast path of their own: what several
+ * do is a call (sse_exec_reg and its like in fpu.c).
+ */
+#ifdef X86_SMALL
+#define FPU_SHARED
+#else
+#define FPU_SHARED FPU_INLINE
+#endif
+
 /* One native instruction: *dst = op(*dst, *src). dst is 16-byte aligned. */
 typedef void (*sse_raw)(void *dst, const void *src);
 
@@ -35,7 +45,10 @@ enum sse_prefix { PFX_NP, PFX_66, PFX_F3, PFX_F2, PFX_COUNT };
  * sse_plain.
  */
 struct sse_entry {
-	x86_exec_fn reg, mem, plain;
+	x86_exec_fn reg, mem;
+#ifndef X86_SMALL
+	x86_exec_fn plain;
+#endif
 };
 
 enum sse_form { SSE_REG, SSE_MEM, SSE_PLAIN };
@@ -52,7 +65,11 @@ FPU_INLINE x86_exec_fn sse_pick(const struct sse_entry *e, enum sse_form form)
 {
 	if (form == SSE_REG)
 		return e->reg;
-	return form == SSE_PLAIN && e->plain ? e->plain : e->mem;
+#ifndef X86_SMALL
+	if (form == SSE_PLAIN && e->plain)
+		return e->plain;
+#endif
+	return e->mem;
 }
 
 /*
@@ -225,6 +242,14 @@ FPU_INLINE int sse_run(struct x86_cpu *c, sse_raw raw, void *dst,
  * check, the page is cached RAM and the alignment is right. NULL: ask the slow
  * path, which finds out which it was.
  */
+#ifdef X86_SMALL
+FPU_INLINE void *fpu_fast(const struct x86_cpu *c, const struct x86_insn *i,
+			  unsigned size, enum x86_access access, bool align)
+{
+	(void)c, (void)i, (void)size, (void)access, (void)align;
+	return NULL;
+}
+#else
 FPU_INLINE void *fpu_fast(const struct x86_cpu *c, const struct x86_insn *i,
 			  unsigned size, enum x86_access access, bool align)
 {
@@ -245,12 +270,21 @@ FPU_INLINE void *fpu_fast_plain(const struct x86_cpu *c, const struct x86_insn *
 		return NULL;
 	return x86_tlb_hit(c, lin, size, access);
 }
+#endif
 
 /*
  * The memory operand as a host address: guest RAM itself, or buf filled by
  * the slow path. align: 16-byte alignment or #GP(0). Status as access.h has it.
  */
-FPU_INLINE int sse_operand(struct x86_cpu *c, const struct x86_insn *i,
+#ifdef X86_SMALL
+int sse_operand(struct x86_cpu *c, const struct x86_insn *i, unsigned size, bool align,
+		void *buf, const void **src);
+int sse_exec_reg(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw, enum sse_fp fp);
+int sse_exec_memory(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
+		    unsigned size, bool align, enum sse_fp fp);
+#endif
+#if !defined(X86_SMALL) || defined(FPU_SHARED_HERE)
+FPU_SHARED int sse_operand(struct x86_cpu *c, const struct x86_insn *i,
 			   unsigned size, bool align, void *buf,
 			   const void **src)
 {
@@ -270,6 +304,7 @@ FPU_INLINE int sse_operand(struct x86_cpu *c, const struct x86_insn *i,
 	}
 	return x86_load_bytes(c, i->seg, off, buf, size);
 }
+#endif
 
 /* Stores 16 bytes at the memory operand; the slow path is in fpu.c. */
 int sse_store16_slow(struct x86_cpu *c, const struct x86_insn *i, bool align,
@@ -298,7 +333,8 @@ int sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
  * A whole handler: xmm, xmm and xmm, memory. The ways that are not the common one
  * end in a call that returns for the handler, so that it needs no stack frame.
  */
-FPU_INLINE int sse_exec_reg(struct x86_cpu *c, const struct x86_insn *i,
+#if !defined(X86_SMALL) || defined(FPU_SHARED_HERE)
+FPU_SHARED int sse_exec_reg(struct x86_cpu *c, const struct x86_insn *i,
 			    sse_raw raw, enum sse_fp fp)
 {
 	void *dst = sse_reg(c, i->reg);
@@ -310,7 +346,12 @@ FPU_INLINE int sse_exec_reg(struct x86_cpu *c, const struct x86_insn *i,
 	raw(dst, src);
 	return x86_chain(c, i, X86_OK);
 }
+#endif
 
+#ifdef X86_SMALL
+#define sse_exec_mem(c, i, raw, size, align, fp, plain) \
+	sse_exec_memory(c, i, raw, size, align, fp)
+#else
 FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 			    sse_raw raw, unsigned size, bool align,
 			    enum sse_fp fp, bool plain)
@@ -325,6 +366,7 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 	raw(sse_reg(c, i->reg), src);
 	return x86_chain(c, i, X86_OK);
 }
+#endif
 
 /* The raw function of an instruction `insn source, %xmm`. */
 #define SSE_RAW(name, insn)                                                    \
@@ -348,20 +390,39 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 	{                                                                      \
 		return sse_exec_mem(c, i, raw_##name, size, align, fp, false); \
 	}                                                                      \
+	SSE_OP_PLAIN(name, size, align, fp)
+
+#define SSE_ENTRY(name) { .reg = name##_r, .mem = name##_m }
+/* For those made by SSE_OP. */
+#ifdef X86_SMALL
+#define SSE_OP_PLAIN(name, size, align, fp)
+#define SSE_OP_ENTRY(name) SSE_ENTRY(name)
+#else
+#define SSE_OP_PLAIN(name, size, align, fp)                                    \
 	static int name##_p(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
 		return sse_exec_mem(c, i, raw_##name, size, align, fp, true);  \
 	}
-
-#define SSE_ENTRY(name) { name##_r, name##_m, NULL }
-/* For those made by SSE_OP. */
 #define SSE_OP_ENTRY(name) { name##_r, name##_m, name##_p }
+#endif
 
-/* The raw function for the instruction's immediate, out of a table of 256 complete
- * routines that lie 16 bytes apart: sse_stub.S. */
-FPU_INLINE sse_raw sse_stub(const u8 *table, const struct x86_insn *i)
+/* The raw function of that index, out of a table of complete routines that lie 16
+ * bytes apart: sse_stub.S. */
+FPU_INLINE sse_raw sse_stub(const u8 *table, u64 index)
 {
-	return (sse_raw)(uintptr_t)(table + 16 * (i->imm & 0xff));
+	return (sse_raw)(uintptr_t)(table + 16 * index);
+}
+
+/* Immediates that mean the same as a lower one have no routine of their own. */
+FPU_INLINE u64 sse_imm(const struct x86_insn *i)
+{
+	return i->imm & 0xff;
+}
+
+/* A byte count: most and beyond are one. */
+FPU_INLINE u64 sse_imm_count(const struct x86_insn *i, u64 most)
+{
+	return sse_imm(i) < most ? sse_imm(i) : most;
 }
 
 /* Bytes of data whose mask byte has bit 7 set go to seg:DI; sse_move.c. */

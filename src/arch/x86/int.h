@@ -10,6 +10,10 @@
  * Memory forms come in three: _bd and _sib for 64-bit mode and a segment whose
  * base is 0 there, which look into the translation cache first and need no
  * stack frame when it hits, and _any for everything else and for the misses.
+ *
+ * With X86_SMALL, for a program that runs single instructions now and then, each
+ * operation is made once: `bits` is looked up in the instruction (BITS_w and so on
+ * below), and of the memory forms there is _any alone.
  */
 #ifndef ARCH_X86_INT_H
 #define ARCH_X86_INT_H
@@ -20,10 +24,75 @@
 #include <arch/x86/mmu.h>
 #include <arch/x86/system.h>
 
+#ifdef X86_SMALL
+#define INLINE static __attribute__((unused))
+#define FLATTEN static
+#else
 #define INLINE static inline __attribute__((always_inline))
-#define OUTLINE static __attribute__((noinline))
 /* Inlines all that the function calls: for x86_cond() with a constant. */
 #define FLATTEN static __attribute__((flatten))
+#endif
+#define OUTLINE static __attribute__((noinline))
+
+/* --- operand sizes --------------------------------------------------------- */
+
+/*
+ * A template has a size's name, n, in the names that it makes and BITS(n) where it
+ * counts: 8, 16, 32, 64, or with X86_SMALL a letter for how the instruction says it.
+ * INT_EACH makes a template for all sizes of a kind, INT_ROW the part of a table
+ * that int_size_w() and its like are an index of.
+ */
+#define BITS(n) BITS_##n
+#define BITS_8 8
+#define BITS_16 16
+#define BITS_32 32
+#define BITS_64 64
+#define BITS_w int_bits_w(i) /* bytes told apart by the opcode */
+#define BITS_v (i->opsize * 8u)
+#define BITS_b int_bits_b(c, i) /* 32 or 64: BMI and its kin */
+
+#ifdef X86_SMALL
+#define INT_EACH_W(make, ...) make(__VA_ARGS__, w)
+#define INT_EACH_V(make, ...) make(__VA_ARGS__, v)
+#define INT_EACH_B(make, ...) make(__VA_ARGS__, b)
+#define INT_ROW_W(entry, ...) { entry(__VA_ARGS__, w) }
+#define INT_ROW_V(entry, ...) { entry(__VA_ARGS__, v) }
+#define INT_ROW_B(entry, ...) { entry(__VA_ARGS__, b) }
+enum { INT_COUNT_W = 1, INT_COUNT_V = 1, INT_COUNT_B = 1 };
+#else
+#define INT_EACH_B(make, ...) make(__VA_ARGS__, 32) make(__VA_ARGS__, 64)
+#define INT_EACH_V(make, ...) make(__VA_ARGS__, 16) INT_EACH_B(make, __VA_ARGS__)
+#define INT_EACH_W(make, ...) make(__VA_ARGS__, 8) INT_EACH_V(make, __VA_ARGS__)
+#define INT_ROW_B(entry, ...) { entry(__VA_ARGS__, 32), entry(__VA_ARGS__, 64) }
+#define INT_ROW_V(entry, ...)                                                  \
+	{                                                                      \
+		entry(__VA_ARGS__, 16), entry(__VA_ARGS__, 32), entry(__VA_ARGS__, 64) \
+	}
+#define INT_ROW_W(entry, ...)                                                  \
+	{                                                                      \
+		entry(__VA_ARGS__, 8), entry(__VA_ARGS__, 16),                 \
+		entry(__VA_ARGS__, 32), entry(__VA_ARGS__, 64)                 \
+	}
+enum { INT_COUNT_W = 4, INT_COUNT_V = 3, INT_COUNT_B = 2 };
+#endif
+
+/* Where bit 0 of the opcode tells bytes apart, and in 40..4F and B0..BF. */
+INLINE unsigned int_bits_w(const struct x86_insn *i)
+{
+	bool byte = !(i->key & 1);
+
+	if ((i->key & 0xfff0) == 0xb0)
+		byte = i->key < 0xb8;
+	return byte && (i->key & 0xfff0) != 0x40 ? 8 : i->opsize * 8u;
+}
+
+/* VEX.W chooses between 32 and 64 bits in 64-bit mode only. */
+INLINE unsigned int_bits_b(const struct x86_cpu *c, const struct x86_insn *i)
+{
+	bool wide = i->flags & X86_I_VEX ? (i->vex_lw & 2) && x86_code64(c) : i->opsize == 8;
+
+	return wide ? 64 : 32;
+}
 
 /* --- registers ---------------------------------------------------------- */
 
@@ -131,6 +200,17 @@ INLINE void int_poke(void *p, unsigned bits, u64 v)
 	}
 }
 
+#ifdef X86_SMALL
+INLINE int int_load_at(struct x86_cpu *c, unsigned bits, unsigned seg, u64 offset, u64 *v)
+{
+	return x86_load(c, seg, offset, bits / 8, v);
+}
+
+INLINE int int_store_at(struct x86_cpu *c, unsigned bits, unsigned seg, u64 offset, u64 v)
+{
+	return x86_store(c, seg, offset, bits / 8, v);
+}
+#else
 #define INT_LOAD_CASE(n)                                       \
 	case n: {                                              \
 		u##n t = 0;                                    \
@@ -161,6 +241,7 @@ INLINE int int_store_at(struct x86_cpu *c, unsigned bits, unsigned seg,
 	default: return x86_store64(c, seg, offset, v);
 	}
 }
+#endif
 
 /* p: the operand's host address when the translation cache had it, or NULL. */
 INLINE int int_load(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
@@ -211,6 +292,20 @@ INLINE u64 int_lin_sib(const struct x86_cpu *c, const struct x86_insn *i)
 	INT_MEM_FAST(name, bd, bits, access, body)                             \
 	INT_MEM_FAST(name, sib, bits, access, body)
 
+#ifdef X86_SMALL
+#define INT_MEM_FAST(name, form, bits, access, body)
+struct int_mem {
+	x86_exec_fn any;
+};
+#define INT_MEM_FNS(name) { name##_any }
+
+static inline x86_exec_fn int_pick(const struct int_mem *f, const struct x86_insn *i,
+				   unsigned mode)
+{
+	(void)i, (void)mode;
+	return f->any;
+}
+#else
 #define INT_MEM_FAST(name, form, bits, access, body)                           \
 	static int name##_##form(struct x86_cpu *c, const struct x86_insn *i)  \
 	{                                                                      \
@@ -241,22 +336,43 @@ static inline x86_exec_fn int_pick(const struct int_mem *f,
 		return f->any;
 	return i->index == REG_ZERO && !i->rip_rel ? f->bd : f->sib;
 }
+#endif
 
 /* --- binding ------------------------------------------------------------ */
 
-/* 0..3 for 8, 16, 32, 64 bits, where bit 0 of the opcode tells bytes apart. */
-static inline unsigned int_size_w(const struct x86_insn *i)
-{
-	if (!(i->key & 1))
-		return 0;
-	return i->opsize == 2 ? 1 : i->opsize == 4 ? 2 : 3;
-}
-
-/* 0..2 for 16, 32, 64 bits. */
+/* 0..2 for 16, 32, 64 bits: the index into INT_ROW_V. */
 static inline unsigned int_size(const struct x86_insn *i)
 {
+	if (INT_COUNT_V == 1)
+		return 0;
 	return i->opsize == 2 ? 0 : i->opsize == 4 ? 1 : 2;
 }
+
+/* The same into INT_ROW_W. */
+static inline unsigned int_size_above_byte(const struct x86_insn *i)
+{
+	return INT_COUNT_W == 1 ? 0 : int_size(i) + 1;
+}
+
+/* 0..3 for 8, 16, 32, 64 bits, where bit 0 of the opcode tells bytes apart: into
+ * INT_ROW_W. */
+static inline unsigned int_size_w(const struct x86_insn *i)
+{
+	return i->key & 1 ? int_size_above_byte(i) : 0;
+}
+
+/* Into INT_ROW_B. */
+static inline unsigned int_size_b(bool wide)
+{
+	return INT_COUNT_B == 1 ? 0 : wide;
+}
+
+/* A handler of one expression over c and i. */
+#define INT_HANDLER(name, expr)                                                \
+	static int name(struct x86_cpu *c, const struct x86_insn *i)          \
+	{                                                                      \
+		return x86_chain(c, i, expr);                                  \
+	}
 
 static inline bool int_is_mem(const struct x86_insn *i)
 {

@@ -44,11 +44,6 @@ INLINE int alu_rm(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 	return X86_OK;
 }
 
-#define ALU_HANDLER(name, expr)                                                \
-	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
-	{                                                                      \
-		return x86_chain(c, i, expr);                                  \
-	}
 #define ALU_ACCESS(op) ((op) == OP_CMP ? X86_READ : X86_WRITE)
 #define IMM(bits) int_trunc(i->imm, bits)
 
@@ -77,56 +72,51 @@ struct alu {
 	struct int_mem load, mem_reg, mem_imm;
 };
 
-#define ALU_COMMON(name, op, bits)                                             \
-	ALU_HANDLER(name##_rm_reg##bits, alu_rm(c, i, bits, op, int_reg(c, i, bits))) \
-	ALU_HANDLER(name##_reg_rm##bits, alu_reg(c, i, bits, op))              \
-	ALU_HANDLER(name##_rm_imm##bits, alu_rm(c, i, bits, op, IMM(bits)))    \
-	ALU_HANDLER(name##_acc_imm##bits, alu_acc(c, i, bits, op))             \
-	INT_MEM(name##_load##bits, bits, X86_READ, alu_load(c, i, bits, op, p)) \
-	INT_MEM(name##_mem_reg##bits, bits, ALU_ACCESS(op),                    \
-		alu_mem(c, i, bits, op, p, int_reg(c, i, bits)))               \
-	INT_MEM(name##_mem_imm##bits, bits, ALU_ACCESS(op),                    \
-		alu_mem(c, i, bits, op, p, IMM(bits)))
-#define ALU_LOCKED(name, op, bits)                                             \
-	ALU_HANDLER(name##_lock_reg##bits,                                     \
-		    int_rmw_lock(c, i, bits, op, int_reg(c, i, bits)))         \
-	ALU_HANDLER(name##_lock_imm##bits, int_rmw_lock(c, i, bits, op, IMM(bits)))
-#define ALU_SIZES(X, name, op) X(name, op, 8) X(name, op, 16) X(name, op, 32) X(name, op, 64)
+#define ALU_COMMON(name, op, n)                                                \
+	INT_HANDLER(name##_rm_reg##n, alu_rm(c, i, BITS(n), op, int_reg(c, i, BITS(n)))) \
+	INT_HANDLER(name##_reg_rm##n, alu_reg(c, i, BITS(n), op))              \
+	INT_HANDLER(name##_rm_imm##n, alu_rm(c, i, BITS(n), op, IMM(BITS(n)))) \
+	INT_HANDLER(name##_acc_imm##n, alu_acc(c, i, BITS(n), op))             \
+	INT_MEM(name##_load##n, BITS(n), X86_READ, alu_load(c, i, BITS(n), op, p)) \
+	INT_MEM(name##_mem_reg##n, BITS(n), ALU_ACCESS(op),                    \
+		alu_mem(c, i, BITS(n), op, p, int_reg(c, i, BITS(n))))         \
+	INT_MEM(name##_mem_imm##n, BITS(n), ALU_ACCESS(op),                    \
+		alu_mem(c, i, BITS(n), op, p, IMM(BITS(n))))
+#define ALU_LOCKED(name, op, n)                                                \
+	INT_HANDLER(name##_lock_reg##n,                                        \
+		    int_rmw_lock(c, i, BITS(n), op, int_reg(c, i, BITS(n))))   \
+	INT_HANDLER(name##_lock_imm##n, int_rmw_lock(c, i, BITS(n), op, IMM(BITS(n))))
 
-#define ALU_ALL(X)                                                             \
-	ALU_SIZES(X, add, OP_ADD) ALU_SIZES(X, or, OP_OR)                      \
-	ALU_SIZES(X, adc, OP_ADC) ALU_SIZES(X, sbb, OP_SBB)                    \
-	ALU_SIZES(X, and, OP_AND) ALU_SIZES(X, sub, OP_SUB)                    \
-	ALU_SIZES(X, xor, OP_XOR)
+#define ALU_ALL(make)                                                          \
+	INT_EACH_W(make, add, OP_ADD) INT_EACH_W(make, or, OP_OR)              \
+	INT_EACH_W(make, adc, OP_ADC) INT_EACH_W(make, sbb, OP_SBB)            \
+	INT_EACH_W(make, and, OP_AND) INT_EACH_W(make, sub, OP_SUB)            \
+	INT_EACH_W(make, xor, OP_XOR)
 
 ALU_ALL(ALU_COMMON)
 ALU_ALL(ALU_LOCKED)
-ALU_SIZES(ALU_COMMON, cmp, OP_CMP)
+INT_EACH_W(ALU_COMMON, cmp, OP_CMP)
 
-#define ALU_ENTRY(name, bits)                                                  \
+#define ALU_ENTRY(name, n)                                                     \
 	{                                                                      \
-		.rm_reg = name##_rm_reg##bits, .reg_rm = name##_reg_rm##bits,  \
-		.rm_imm = name##_rm_imm##bits, .acc_imm = name##_acc_imm##bits, \
-		.load = INT_MEM_FNS(name##_load##bits),                        \
-		.mem_reg = INT_MEM_FNS(name##_mem_reg##bits),                  \
-		.mem_imm = INT_MEM_FNS(name##_mem_imm##bits),                  \
-		ALU_LOCK_ENTRY(name, bits)                                     \
+		.rm_reg = name##_rm_reg##n, .reg_rm = name##_reg_rm##n,        \
+		.rm_imm = name##_rm_imm##n, .acc_imm = name##_acc_imm##n,      \
+		.load = INT_MEM_FNS(name##_load##n),                           \
+		.mem_reg = INT_MEM_FNS(name##_mem_reg##n),                     \
+		.mem_imm = INT_MEM_FNS(name##_mem_imm##n),                     \
+		ALU_LOCK_ENTRY(name, n)                                        \
 	}
-#define ALU_ROW(name)                                                          \
-	{                                                                      \
-		ALU_ENTRY(name, 8), ALU_ENTRY(name, 16), ALU_ENTRY(name, 32),  \
-		ALU_ENTRY(name, 64)                                            \
-	}
-#define ALU_LOCK_ENTRY(name, bits)                                             \
-	.lock_reg = name##_lock_reg##bits, .lock_imm = name##_lock_imm##bits
+#define ALU_ROW(name) INT_ROW_W(ALU_ENTRY, name)
+#define ALU_LOCK_ENTRY(name, n)                                                \
+	.lock_reg = name##_lock_reg##n, .lock_imm = name##_lock_imm##n
 
-static const struct alu alu_table[7][4] = {
+static const struct alu alu_table[7][INT_COUNT_W] = {
 	ALU_ROW(add), ALU_ROW(or), ALU_ROW(adc), ALU_ROW(sbb),
 	ALU_ROW(and), ALU_ROW(sub), ALU_ROW(xor),
 };
 #undef ALU_LOCK_ENTRY
 #define ALU_LOCK_ENTRY(name, bits)
-static const struct alu cmp_table[4] = ALU_ROW(cmp);
+static const struct alu cmp_table[INT_COUNT_W] = ALU_ROW(cmp);
 
 static const struct alu *alu_find(unsigned op, unsigned size)
 {
@@ -187,28 +177,24 @@ struct test {
 	struct int_mem mem_reg, mem_imm;
 };
 
-#define TEST(bits)                                                             \
-	ALU_HANDLER(test_rm_reg##bits, test_regs(c, bits, int_rm(c, i, bits),  \
-						 int_reg(c, i, bits)))         \
-	ALU_HANDLER(test_rm_imm##bits,                                         \
-		    test_regs(c, bits, int_rm(c, i, bits), IMM(bits)))         \
-	ALU_HANDLER(test_acc_imm##bits,                                        \
-		    test_regs(c, bits, int_gpr(c, bits, REG_RAX), IMM(bits)))  \
-	INT_MEM(test_mem_reg##bits, bits, X86_READ,                            \
-		test_mem(c, i, bits, p, int_reg(c, i, bits)))                  \
-	INT_MEM(test_mem_imm##bits, bits, X86_READ,                            \
-		test_mem(c, i, bits, p, IMM(bits)))
-#define TEST_ENTRY(bits)                                                       \
+#define TEST(name, n)                                                          \
+	INT_HANDLER(name##_rm_reg##n, test_regs(c, BITS(n), int_rm(c, i, BITS(n)), \
+						int_reg(c, i, BITS(n))))       \
+	INT_HANDLER(name##_rm_imm##n,                                          \
+		    test_regs(c, BITS(n), int_rm(c, i, BITS(n)), IMM(BITS(n)))) \
+	INT_HANDLER(name##_acc_imm##n,                                         \
+		    test_regs(c, BITS(n), int_gpr(c, BITS(n), REG_RAX), IMM(BITS(n)))) \
+	INT_MEM(name##_mem_reg##n, BITS(n), X86_READ,                          \
+		test_mem(c, i, BITS(n), p, int_reg(c, i, BITS(n))))            \
+	INT_MEM(name##_mem_imm##n, BITS(n), X86_READ,                          \
+		test_mem(c, i, BITS(n), p, IMM(BITS(n))))
+#define TEST_ENTRY(name, n)                                                    \
 	{                                                                      \
-		test_rm_reg##bits, test_rm_imm##bits, test_acc_imm##bits,      \
-		INT_MEM_FNS(test_mem_reg##bits), INT_MEM_FNS(test_mem_imm##bits) \
+		name##_rm_reg##n, name##_rm_imm##n, name##_acc_imm##n,         \
+		INT_MEM_FNS(name##_mem_reg##n), INT_MEM_FNS(name##_mem_imm##n) \
 	}
-TEST(8)
-TEST(16)
-TEST(32)
-TEST(64)
-static const struct test test_table[4] = { TEST_ENTRY(8), TEST_ENTRY(16),
-					   TEST_ENTRY(32), TEST_ENTRY(64) };
+INT_EACH_W(TEST, test)
+static const struct test test_table[INT_COUNT_W] = INT_ROW_W(TEST_ENTRY, test);
 
 /* 84 85 A8 A9 F6/0 F7/0 (and its alias /1) */
 x86_exec_fn int_bind_test(const struct x86_insn *i, unsigned mode)
@@ -234,26 +220,18 @@ struct unary {
 	struct int_mem mem;
 };
 
-#define UNARY(name, op, bits)                                                  \
-	ALU_HANDLER(name##_reg##bits, alu_rm(c, i, bits, op, 0))               \
-	ALU_HANDLER(name##_lock##bits, int_rmw_lock(c, i, bits, op, 0))        \
-	INT_MEM(name##_mem##bits, bits, X86_WRITE, int_rmw(c, i, bits, op, p, 0))
-#define UNARY_ENTRY(name, bits)                                                \
-	{                                                                      \
-		name##_reg##bits, name##_lock##bits,                           \
-		INT_MEM_FNS(name##_mem##bits)                                  \
-	}
-#define UNARY_ROW(name)                                                        \
-	{                                                                      \
-		UNARY_ENTRY(name, 8), UNARY_ENTRY(name, 16),                   \
-		UNARY_ENTRY(name, 32), UNARY_ENTRY(name, 64)                   \
-	}
-ALU_SIZES(UNARY, inc, OP_INC)
-ALU_SIZES(UNARY, dec, OP_DEC)
-ALU_SIZES(UNARY, not, OP_NOT)
-ALU_SIZES(UNARY, neg, OP_NEG)
-static const struct unary unary_table[4][4] = { UNARY_ROW(inc), UNARY_ROW(dec),
-						UNARY_ROW(not), UNARY_ROW(neg) };
+#define UNARY(name, op, n)                                                     \
+	INT_HANDLER(name##_reg##n, alu_rm(c, i, BITS(n), op, 0))               \
+	INT_HANDLER(name##_lock##n, int_rmw_lock(c, i, BITS(n), op, 0))        \
+	INT_MEM(name##_mem##n, BITS(n), X86_WRITE, int_rmw(c, i, BITS(n), op, p, 0))
+#define UNARY_ENTRY(name, n) { name##_reg##n, name##_lock##n, INT_MEM_FNS(name##_mem##n) }
+#define UNARY_ROW(name) INT_ROW_W(UNARY_ENTRY, name)
+INT_EACH_W(UNARY, inc, OP_INC)
+INT_EACH_W(UNARY, dec, OP_DEC)
+INT_EACH_W(UNARY, not, OP_NOT)
+INT_EACH_W(UNARY, neg, OP_NEG)
+static const struct unary unary_table[4][INT_COUNT_W] = { UNARY_ROW(inc), UNARY_ROW(dec),
+							  UNARY_ROW(not), UNARY_ROW(neg) };
 
 static x86_exec_fn unary_bind(const struct x86_insn *i, unsigned mode,
 			      unsigned op, unsigned size)
@@ -270,7 +248,7 @@ x86_exec_fn int_bind_incdec(const struct x86_insn *i, unsigned mode)
 {
 	if (mode == X86_MODE_64)
 		return NULL;
-	return unary_bind(i, mode, (i->key >> 3) & 1, int_size(i) + 1);
+	return unary_bind(i, mode, (i->key >> 3) & 1, int_size_above_byte(i));
 }
 
 /* F6 F7 */

@@ -5,12 +5,6 @@
  */
 #include "int_ops.h"
 
-#define HANDLER(name, expr)                                                    \
-	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
-	{                                                                      \
-		return x86_chain(c, i, expr);                                  \
-	}
-
 /* --- BT BTS BTR BTC ---------------------------------------------------------- */
 
 INLINE int bt_reg(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
@@ -50,25 +44,24 @@ INLINE int bt_mem_reg(struct x86_cpu *c, const struct x86_insn *i,
 	return bt_at(c, i, bits, op, ea & bits_mask(i->addrsize * 8u), (u64)n);
 }
 
-#define BT(name, op, bits)                                                     \
-	HANDLER(name##_reg##bits, bt_reg(c, i, bits, op, c->gpr[i->reg]))      \
-	HANDLER(name##_imm##bits, bt_reg(c, i, bits, op, i->imm))              \
-	HANDLER(name##_mem_reg##bits, bt_mem_reg(c, i, bits, op))              \
-	HANDLER(name##_mem_imm##bits, bt_at(c, i, bits, op, x86_ea(c, i), i->imm))
-#define BT_ENTRY(name, bits)                                                   \
+#define BT(name, op, n)                                                        \
+	INT_HANDLER(name##_reg##n, bt_reg(c, i, BITS(n), op, c->gpr[i->reg]))  \
+	INT_HANDLER(name##_imm##n, bt_reg(c, i, BITS(n), op, i->imm))          \
+	INT_HANDLER(name##_mem_reg##n, bt_mem_reg(c, i, BITS(n), op))          \
+	INT_HANDLER(name##_mem_imm##n, bt_at(c, i, BITS(n), op, x86_ea(c, i), i->imm))
+#define BT_ENTRY(name, n)                                                      \
 	{                                                                      \
-		{ name##_reg##bits, name##_imm##bits },                        \
-		{ name##_mem_reg##bits, name##_mem_imm##bits }                 \
+		{ name##_reg##n, name##_imm##n },                              \
+		{ name##_mem_reg##n, name##_mem_imm##n }                       \
 	}
-#define BT_SIZES(name, op) BT(name, op, 16) BT(name, op, 32) BT(name, op, 64)
-#define BT_ROW(name) { BT_ENTRY(name, 16), BT_ENTRY(name, 32), BT_ENTRY(name, 64) }
-BT_SIZES(bt, OP_BT)
-BT_SIZES(bts, OP_BTS)
-BT_SIZES(btr, OP_BTR)
-BT_SIZES(btc, OP_BTC)
+#define BT_ROW(name) INT_ROW_V(BT_ENTRY, name)
+INT_EACH_V(BT, bt, OP_BT)
+INT_EACH_V(BT, bts, OP_BTS)
+INT_EACH_V(BT, btr, OP_BTR)
+INT_EACH_V(BT, btc, OP_BTC)
 
 /* [operation][size][memory][reg, imm] */
-static const x86_exec_fn bt_table[4][3][2][2] = { BT_ROW(bt), BT_ROW(bts),
+static const x86_exec_fn bt_table[4][INT_COUNT_V][2][2] = { BT_ROW(bt), BT_ROW(bts),
 						  BT_ROW(btr), BT_ROW(btc) };
 
 /* 0F A3 AB B3 BB, 0F BA/4../7 */
@@ -252,17 +245,14 @@ struct bit {
 	struct int_mem mem;
 };
 
-#define BITOP(name, op, bits)                                                  \
-	HANDLER(name##_reg##bits, bit_op(c, i, bits, op, int_rm(c, i, bits)))  \
-	INT_MEM(name##_mem##bits, bits, X86_READ, bit_mem(c, i, bits, op, p))
-#define BITOP2(name, op) BITOP(name, op, 32) BITOP(name, op, 64)
-#define BITOP3(name, op) BITOP(name, op, 16) BITOP2(name, op)
-#define BIT_ENTRY(name, bits)                                                  \
-	{                                                                      \
-		name##_reg##bits, INT_MEM_FNS(name##_mem##bits)                \
-	}
-#define BIT_ROW2(name) { BIT_ENTRY(name, 32), BIT_ENTRY(name, 64) }
-#define BIT_ROW3(name) { BIT_ENTRY(name, 16), BIT_ENTRY(name, 32), BIT_ENTRY(name, 64) }
+#define BITOP(name, op, n)                                                     \
+	INT_HANDLER(name##_reg##n, bit_op(c, i, BITS(n), op, int_rm(c, i, BITS(n)))) \
+	INT_MEM(name##_mem##n, BITS(n), X86_READ, bit_mem(c, i, BITS(n), op, p))
+#define BITOP2(name, op) INT_EACH_B(BITOP, name, op)
+#define BITOP3(name, op) INT_EACH_V(BITOP, name, op)
+#define BIT_ENTRY(name, n) { name##_reg##n, INT_MEM_FNS(name##_mem##n) }
+#define BIT_ROW2(name) INT_ROW_B(BIT_ENTRY, name)
+#define BIT_ROW3(name) INT_ROW_V(BIT_ENTRY, name)
 
 BITOP3(bsf, BIT_BSF)
 BITOP3(bsr, BIT_BSR)
@@ -285,11 +275,11 @@ BITOP2(rorx, BIT_RORX)
 BITOP2(adcx, BIT_ADCX)
 BITOP2(adox, BIT_ADOX)
 
-static const struct bit scan_table[5][3] = { BIT_ROW3(bsf), BIT_ROW3(bsr),
+static const struct bit scan_table[5][INT_COUNT_V] = { BIT_ROW3(bsf), BIT_ROW3(bsr),
 					     BIT_ROW3(tzcnt), BIT_ROW3(lzcnt),
 					     BIT_ROW3(popcnt) };
 /* from BIT_ANDN */
-static const struct bit bmi_table[][2] = {
+static const struct bit bmi_table[][INT_COUNT_B] = {
 	BIT_ROW2(andn), BIT_ROW2(blsr), BIT_ROW2(blsmsk), BIT_ROW2(blsi),
 	BIT_ROW2(bextr), BIT_ROW2(bzhi), BIT_ROW2(pext), BIT_ROW2(pdep),
 	BIT_ROW2(mulx), BIT_ROW2(shlx), BIT_ROW2(sarx), BIT_ROW2(shrx),
@@ -324,7 +314,7 @@ static x86_exec_fn bmi_bind(enum bit_op op, const struct x86_insn *i,
 
 	if (i->vex_lw & 1)
 		return NULL;
-	return bit_pick(&bmi_table[op - BIT_ANDN][wide], i, mode);
+	return bit_pick(&bmi_table[op - BIT_ANDN][int_size_b(wide)], i, mode);
 }
 
 /* VEX 0F3A F0 with F2 */
@@ -392,20 +382,16 @@ INLINE int crc_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 	return r;
 }
 
-#define CRC(bits)                                                              \
-	HANDLER(crc_reg##bits, crc(c, i, bits, int_rm(c, i, bits)))            \
-	INT_MEM(crc_mem##bits, bits, X86_READ, crc_mem(c, i, bits, p))
-CRC(8)
-CRC(16)
-CRC(32)
-CRC(64)
-static const struct bit crc_bind[4] = { BIT_ENTRY(crc, 8), BIT_ENTRY(crc, 16),
-					BIT_ENTRY(crc, 32), BIT_ENTRY(crc, 64) };
+#define CRC(name, n)                                                           \
+	INT_HANDLER(name##_reg##n, crc(c, i, BITS(n), int_rm(c, i, BITS(n))))  \
+	INT_MEM(name##_mem##n, BITS(n), X86_READ, crc_mem(c, i, BITS(n), p))
+INT_EACH_W(CRC, crc)
+static const struct bit crc_bind[INT_COUNT_W] = INT_ROW_W(BIT_ENTRY, crc);
 
 /* 0F38 F0..F7: MOVBE, CRC32 (F2), ADCX (66), ADOX (F3), BMI (VEX) */
 x86_exec_fn int_bind_0f38_f(const struct x86_insn *i, unsigned mode)
 {
-	unsigned code = i->key & 0xff, wide = i->opsize == 8;
+	unsigned code = i->key & 0xff, wide = int_size_b(i->opsize == 8);
 
 	if (i->flags & X86_I_VEX)
 		return bmi_bind_0f38(i, mode);

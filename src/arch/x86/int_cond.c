@@ -48,11 +48,33 @@ INLINE int cmov_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 	{                                                                      \
 		return x86_chain(c, i, expr);                                  \
 	}
-#define CMOV(cc, bits)                                                         \
-	HANDLER(cmov##bits##_##cc,                                             \
-		cmov(c, i, bits, int_rm(c, i, bits), x86_cond(c, cc)))         \
-	INT_MEM(cmov_mem##bits##_##cc, bits, X86_READ,                         \
-		cmov_mem(c, i, bits, p, x86_cond(c, cc)))
+/* As a size's name: a condition's number, or k for where the opcode says it. */
+#ifdef X86_SMALL
+#define CC(cc) (i->key & 15u)
+#define EACH_CC(make) make(k)
+#define ROW_CC(entry) { entry(k) }
+enum { COUNT_CC = 1 };
+#else
+#define CC(cc) cc
+#define EACH_CC(make)                                                          \
+	make(0) make(1) make(2) make(3) make(4) make(5) make(6) make(7)        \
+	make(8) make(9) make(10) make(11) make(12) make(13) make(14) make(15)
+#define ROW_CC(entry)                                                          \
+	{                                                                      \
+		entry(0), entry(1), entry(2), entry(3), entry(4), entry(5),    \
+		entry(6), entry(7), entry(8), entry(9), entry(10), entry(11),  \
+		entry(12), entry(13), entry(14), entry(15)                     \
+	}
+enum { COUNT_CC = 16 };
+#endif
+
+#define CMOV(cc, n)                                                            \
+	HANDLER(cmov_##cc##_##n,                                               \
+		cmov(c, i, BITS(n), int_rm(c, i, BITS(n)), x86_cond(c, CC(cc)))) \
+	INT_MEM(cmov_mem_##cc##_##n, BITS(n), X86_READ,                        \
+		cmov_mem(c, i, BITS(n), p, x86_cond(c, CC(cc))))
+#define CMOV_ENTRY(cc, n) cmov_##cc##_##n
+#define CMOV_MEM_ENTRY(cc, n) INT_MEM_FNS(cmov_mem_##cc##_##n)
 
 static inline int set_reg(struct x86_cpu *c, const struct x86_insn *i, bool v)
 {
@@ -63,39 +85,35 @@ static inline int set_reg(struct x86_cpu *c, const struct x86_insn *i, bool v)
 struct cond {
 	x86_exec_fn jcc64, jcc, set;
 	struct int_mem set_mem;
-	x86_exec_fn cmov[3];
-	struct int_mem cmov_mem[3];
+	x86_exec_fn cmov[INT_COUNT_V];
+	struct int_mem cmov_mem[INT_COUNT_V];
 };
 
 #define COND(cc)                                                               \
-	HANDLER(jcc64_##cc, jcc64(c, i, x86_cond(c, cc)))                      \
-	HANDLER(jcc_##cc, jcc(c, i, x86_cond(c, cc)))                          \
-	HANDLER(set_##cc, set_reg(c, i, x86_cond(c, cc)))                      \
+	HANDLER(jcc64_##cc, jcc64(c, i, x86_cond(c, CC(cc))))                  \
+	HANDLER(jcc_##cc, jcc(c, i, x86_cond(c, CC(cc))))                      \
+	HANDLER(set_##cc, set_reg(c, i, x86_cond(c, CC(cc))))                  \
 	INT_MEM(set_mem_##cc, 8, X86_WRITE,                                    \
-		int_store(c, i, 8, p, x86_cond(c, cc)))                        \
-	CMOV(cc, 16) CMOV(cc, 32) CMOV(cc, 64)
+		int_store(c, i, 8, p, x86_cond(c, CC(cc))))                    \
+	INT_EACH_V(CMOV, cc)
 #define COND_ENTRY(cc)                                                         \
 	{                                                                      \
 		jcc64_##cc, jcc_##cc, set_##cc, INT_MEM_FNS(set_mem_##cc),     \
-		{ cmov16_##cc, cmov32_##cc, cmov64_##cc },                     \
-		{ INT_MEM_FNS(cmov_mem16_##cc), INT_MEM_FNS(cmov_mem32_##cc),  \
-		  INT_MEM_FNS(cmov_mem64_##cc) }                               \
+		INT_ROW_V(CMOV_ENTRY, cc), INT_ROW_V(CMOV_MEM_ENTRY, cc)       \
 	}
 
-COND(0) COND(1) COND(2) COND(3) COND(4) COND(5) COND(6) COND(7)
-COND(8) COND(9) COND(10) COND(11) COND(12) COND(13) COND(14) COND(15)
+EACH_CC(COND)
+static const struct cond cond_table[COUNT_CC] = ROW_CC(COND_ENTRY);
 
-static const struct cond cond_table[16] = {
-	COND_ENTRY(0), COND_ENTRY(1), COND_ENTRY(2), COND_ENTRY(3),
-	COND_ENTRY(4), COND_ENTRY(5), COND_ENTRY(6), COND_ENTRY(7),
-	COND_ENTRY(8), COND_ENTRY(9), COND_ENTRY(10), COND_ENTRY(11),
-	COND_ENTRY(12), COND_ENTRY(13), COND_ENTRY(14), COND_ENTRY(15),
-};
+static const struct cond *cond_find(const struct x86_insn *i)
+{
+	return &cond_table[COUNT_CC == 1 ? 0 : i->key & 15];
+}
 
 /* 70..7F, 0F 80..8F */
 x86_exec_fn int_bind_jcc(const struct x86_insn *i, unsigned mode)
 {
-	const struct cond *d = &cond_table[i->key & 15];
+	const struct cond *d = cond_find(i);
 
 	return mode == X86_MODE_64 ? d->jcc64 : d->jcc;
 }
@@ -103,7 +121,7 @@ x86_exec_fn int_bind_jcc(const struct x86_insn *i, unsigned mode)
 /* 0F 90..9F */
 x86_exec_fn int_bind_setcc(const struct x86_insn *i, unsigned mode)
 {
-	const struct cond *d = &cond_table[i->key & 15];
+	const struct cond *d = cond_find(i);
 
 	return int_is_mem(i) ? int_pick(&d->set_mem, i, mode) : d->set;
 }
@@ -111,7 +129,7 @@ x86_exec_fn int_bind_setcc(const struct x86_insn *i, unsigned mode)
 /* 0F 40..4F */
 x86_exec_fn int_bind_cmov(const struct x86_insn *i, unsigned mode)
 {
-	const struct cond *d = &cond_table[i->key & 15];
+	const struct cond *d = cond_find(i);
 	unsigned size = int_size(i);
 
 	return int_is_mem(i) ? int_pick(&d->cmov_mem[size], i, mode) :

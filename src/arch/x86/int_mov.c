@@ -3,12 +3,6 @@
  * CBW CWD and their kin. SDM vol. 2. */
 #include "int.h"
 
-#define HANDLER(name, expr)                                                    \
-	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
-	{                                                                      \
-		return x86_chain(c, i, expr);                                  \
-	}
-
 /* --- MOV ---------------------------------------------------------------- */
 
 INLINE int mov_to_rm(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
@@ -53,36 +47,32 @@ struct mov {
 	struct int_mem load, store, store_imm;
 };
 
-#define MOV(bits)                                                              \
-	HANDLER(mov_rm_reg##bits, mov_to_rm(c, i, bits, int_reg(c, i, bits)))  \
-	HANDLER(mov_reg_rm##bits, mov_to_reg(c, i, bits, int_rm(c, i, bits)))  \
-	HANDLER(mov_rm_imm##bits, mov_to_rm(c, i, bits, i->imm))               \
-	HANDLER(mov_load_moffs##bits, mov_load_moffs(c, i, bits))              \
-	HANDLER(mov_store_moffs##bits,                                         \
-		int_store_at(c, bits, i->seg, i->imm, c->gpr[REG_RAX]))        \
-	INT_MEM(mov_load##bits, bits, X86_READ, mov_load(c, i, bits, p))       \
-	INT_MEM(mov_store##bits, bits, X86_WRITE,                              \
-		int_store(c, i, bits, p, int_reg(c, i, bits)))                 \
-	INT_MEM(mov_store_imm##bits, bits, X86_WRITE,                          \
-		int_store(c, i, bits, p, i->imm))
-#define MOV_ENTRY(bits)                                                        \
+#define MOV(name, n)                                                           \
+	INT_HANDLER(name##_rm_reg##n, mov_to_rm(c, i, BITS(n), int_reg(c, i, BITS(n)))) \
+	INT_HANDLER(name##_reg_rm##n, mov_to_reg(c, i, BITS(n), int_rm(c, i, BITS(n)))) \
+	INT_HANDLER(name##_rm_imm##n, mov_to_rm(c, i, BITS(n), i->imm))        \
+	INT_HANDLER(name##_load_moffs##n, mov_load_moffs(c, i, BITS(n)))       \
+	INT_HANDLER(name##_store_moffs##n,                                     \
+		    int_store_at(c, BITS(n), i->seg, i->imm, c->gpr[REG_RAX])) \
+	INT_MEM(name##_load##n, BITS(n), X86_READ, mov_load(c, i, BITS(n), p)) \
+	INT_MEM(name##_store##n, BITS(n), X86_WRITE,                           \
+		int_store(c, i, BITS(n), p, int_reg(c, i, BITS(n))))           \
+	INT_MEM(name##_store_imm##n, BITS(n), X86_WRITE,                       \
+		int_store(c, i, BITS(n), p, i->imm))
+#define MOV_ENTRY(name, n)                                                     \
 	{                                                                      \
-		mov_rm_reg##bits, mov_reg_rm##bits, mov_rm_imm##bits,          \
-		mov_load_moffs##bits, mov_store_moffs##bits,                   \
-		INT_MEM_FNS(mov_load##bits), INT_MEM_FNS(mov_store##bits),     \
-		INT_MEM_FNS(mov_store_imm##bits)                               \
+		name##_rm_reg##n, name##_reg_rm##n, name##_rm_imm##n,          \
+		name##_load_moffs##n, name##_store_moffs##n,                   \
+		INT_MEM_FNS(name##_load##n), INT_MEM_FNS(name##_store##n),     \
+		INT_MEM_FNS(name##_store_imm##n)                               \
 	}
-MOV(8)
-MOV(16)
-MOV(32)
-MOV(64)
-static const struct mov mov_table[4] = { MOV_ENTRY(8), MOV_ENTRY(16),
-					 MOV_ENTRY(32), MOV_ENTRY(64) };
+INT_EACH_W(MOV, mov)
+static const struct mov mov_table[INT_COUNT_W] = INT_ROW_W(MOV_ENTRY, mov);
 
 /* 8C: a selector read is 16 bits to memory and zero-extended to a register. */
-HANDLER(mov_sreg16, mov_to_rm(c, i, 16, c->seg[i->reg & 7].sel))
-HANDLER(mov_sreg64, mov_to_rm(c, i, 64, c->seg[i->reg & 7].sel))
-HANDLER(mov_sreg_mem,
+INT_HANDLER(mov_sreg16, mov_to_rm(c, i, 16, c->seg[i->reg & 7].sel))
+INT_HANDLER(mov_sreg64, mov_to_rm(c, i, 64, c->seg[i->reg & 7].sel))
+INT_HANDLER(mov_sreg_mem,
 	x86_store16(c, i->seg, x86_ea(c, i), c->seg[i->reg & 7].sel))
 
 static x86_exec_fn mov_bind_sreg(const struct x86_insn *i)
@@ -121,7 +111,7 @@ x86_exec_fn int_bind_mov(const struct x86_insn *i, unsigned mode)
 x86_exec_fn int_bind_mov_imm(const struct x86_insn *i, unsigned mode)
 {
 	(void)mode;
-	return mov_table[i->key < 0xb8 ? 0 : int_size(i) + 1].rm_imm;
+	return mov_table[i->key < 0xb8 ? 0 : int_size_above_byte(i)].rm_imm;
 }
 
 /* --- MOVZX MOVSX MOVSXD -------------------------------------------------- */
@@ -147,38 +137,23 @@ struct mov_ext {
 	struct int_mem mem;
 };
 
-#define MOV_EXT(name, bits, from, sign)                                        \
-	HANDLER(name##_reg##bits##_##from,                                     \
-		mov_to_reg(c, i, bits,                                         \
-			   mov_extend(int_rm(c, i, from), from, sign)))        \
-	INT_MEM(name##_mem##bits##_##from, from, X86_READ,                     \
-		mov_ext_load(c, i, bits, from, sign, p))
-#define MOV_EXT_ENTRY(name, bits, from)                                        \
-	{                                                                      \
-		name##_reg##bits##_##from,                                     \
-		INT_MEM_FNS(name##_mem##bits##_##from)                         \
-	}
-#define MOV_EXT_ROW(name, from)                                                \
-	{                                                                      \
-		MOV_EXT_ENTRY(name, 16, from), MOV_EXT_ENTRY(name, 32, from),  \
-		MOV_EXT_ENTRY(name, 64, from)                                  \
-	}
-#define MOV_EXT_SIZES(name, from, sign)                                        \
-	MOV_EXT(name, 16, from, sign)                                          \
-	MOV_EXT(name, 32, from, sign)                                          \
-	MOV_EXT(name, 64, from, sign)
-MOV_EXT_SIZES(movzx, 8, false)
-MOV_EXT_SIZES(movzx, 16, false)
-MOV_EXT_SIZES(movsx, 8, true)
-MOV_EXT_SIZES(movsx, 16, true)
-MOV_EXT(movsxd, 16, 16, true)
-MOV_EXT(movsxd, 32, 32, true)
-MOV_EXT(movsxd, 64, 32, true)
-static const struct mov_ext mov_ext_table[5][3] = {
-	MOV_EXT_ROW(movzx, 8), MOV_EXT_ROW(movzx, 16), MOV_EXT_ROW(movsx, 8),
-	MOV_EXT_ROW(movsx, 16),
-	{ MOV_EXT_ENTRY(movsxd, 16, 16), MOV_EXT_ENTRY(movsxd, 32, 32),
-	  MOV_EXT_ENTRY(movsxd, 64, 32) },
+#define MOV_EXT(name, from, sign, n)                                           \
+	INT_HANDLER(name##_reg##n,                                             \
+		    mov_to_reg(c, i, BITS(n), mov_extend(int_rm(c, i, from), from, sign))) \
+	INT_MEM(name##_mem##n, from, X86_READ,                                 \
+		mov_ext_load(c, i, BITS(n), from, sign, p))
+#define MOV_EXT_ENTRY(name, n) { name##_reg##n, INT_MEM_FNS(name##_mem##n) }
+#define MOVSXD_FROM(n) (BITS(n) == 16 ? 16u : 32u)
+#define MOVSXD(name, n) MOV_EXT(name, MOVSXD_FROM(n), true, n)
+INT_EACH_V(MOV_EXT, movzx8_, 8, false)
+INT_EACH_V(MOV_EXT, movzx16_, 16, false)
+INT_EACH_V(MOV_EXT, movsx8_, 8, true)
+INT_EACH_V(MOV_EXT, movsx16_, 16, true)
+INT_EACH_V(MOVSXD, movsxd)
+static const struct mov_ext mov_ext_table[5][INT_COUNT_V] = {
+	INT_ROW_V(MOV_EXT_ENTRY, movzx8_), INT_ROW_V(MOV_EXT_ENTRY, movzx16_),
+	INT_ROW_V(MOV_EXT_ENTRY, movsx8_), INT_ROW_V(MOV_EXT_ENTRY, movsx16_),
+	INT_ROW_V(MOV_EXT_ENTRY, movsxd),
 };
 
 /* 63 (64-bit mode), 0F B6 B7 BE BF */
@@ -197,22 +172,21 @@ x86_exec_fn int_bind_mov_ext(const struct x86_insn *i, unsigned mode)
 
 /* --- LEA ---------------------------------------------------------------- */
 
-HANDLER(lea16, mov_to_reg(c, i, 16, x86_ea(c, i)))
-HANDLER(lea32, mov_to_reg(c, i, 32, x86_ea(c, i)))
-HANDLER(lea64, mov_to_reg(c, i, 64, x86_ea(c, i)))
-HANDLER(lea32_bd, mov_to_reg(c, i, 32, int_lin_bd(c, i)))
-HANDLER(lea32_sib, mov_to_reg(c, i, 32, int_lin_sib(c, i)))
-HANDLER(lea64_bd, mov_to_reg(c, i, 64, int_lin_bd(c, i)))
-HANDLER(lea64_sib, mov_to_reg(c, i, 64, int_lin_sib(c, i)))
+#ifdef X86_SMALL
+INT_HANDLER(lea, mov_to_reg(c, i, i->opsize * 8u, x86_ea(c, i)))
+#else
+INT_HANDLER(lea16, mov_to_reg(c, i, 16, x86_ea(c, i)))
+INT_HANDLER(lea32, mov_to_reg(c, i, 32, x86_ea(c, i)))
+INT_HANDLER(lea64, mov_to_reg(c, i, 64, x86_ea(c, i)))
+INT_HANDLER(lea32_bd, mov_to_reg(c, i, 32, int_lin_bd(c, i)))
+INT_HANDLER(lea32_sib, mov_to_reg(c, i, 32, int_lin_sib(c, i)))
+INT_HANDLER(lea64_bd, mov_to_reg(c, i, 64, int_lin_bd(c, i)))
+INT_HANDLER(lea64_sib, mov_to_reg(c, i, 64, int_lin_sib(c, i)))
 
-/* 8D */
-x86_exec_fn int_bind_lea(const struct x86_insn *i, unsigned mode)
+static x86_exec_fn lea_pick(const struct x86_insn *i)
 {
 	bool bd = i->index == REG_ZERO && !i->rip_rel;
 
-	(void)mode;
-	if (!int_is_mem(i))
-		return NULL;
 	if (i->opsize == 2)
 		return lea16;
 	if (i->addrsize != 8)
@@ -220,6 +194,20 @@ x86_exec_fn int_bind_lea(const struct x86_insn *i, unsigned mode)
 	if (i->opsize == 4)
 		return bd ? lea32_bd : lea32_sib;
 	return bd ? lea64_bd : lea64_sib;
+}
+#endif
+
+/* 8D */
+x86_exec_fn int_bind_lea(const struct x86_insn *i, unsigned mode)
+{
+	(void)mode;
+	if (!int_is_mem(i))
+		return NULL;
+#ifdef X86_SMALL
+	return lea;
+#else
+	return lea_pick(i);
+#endif
 }
 
 /* --- byte order --------------------------------------------------------- */
@@ -241,35 +229,40 @@ INLINE int movbe_load(struct x86_cpu *c, const struct x86_insn *i,
 }
 
 /* BSWAP of a 16-bit register is undefined; processors clear it. */
-HANDLER(bswap16, mov_to_rm(c, i, 16, 0))
-HANDLER(bswap32, mov_to_rm(c, i, 32, mov_swap(int_rm(c, i, 32), 32)))
-HANDLER(bswap64, mov_to_rm(c, i, 64, mov_swap(int_rm(c, i, 64), 64)))
+INT_HANDLER(bswap16, mov_to_rm(c, i, 16, 0))
+INT_HANDLER(bswap32, mov_to_rm(c, i, 32, mov_swap(int_rm(c, i, 32), 32)))
+INT_HANDLER(bswap64, mov_to_rm(c, i, 64, mov_swap(int_rm(c, i, 64), 64)))
 
-#define MOVBE(bits)                                                            \
-	INT_MEM(movbe_load##bits, bits, X86_READ, movbe_load(c, i, bits, p))   \
-	INT_MEM(movbe_store##bits, bits, X86_WRITE,                            \
-		int_store(c, i, bits, p, mov_swap(int_reg(c, i, bits), bits)))
-MOVBE(16)
-MOVBE(32)
-MOVBE(64)
-static const struct int_mem movbe_table[2][3] = {
-	{ INT_MEM_FNS(movbe_load16), INT_MEM_FNS(movbe_load32),
-	  INT_MEM_FNS(movbe_load64) },
-	{ INT_MEM_FNS(movbe_store16), INT_MEM_FNS(movbe_store32),
-	  INT_MEM_FNS(movbe_store64) },
+#define MOVBE(name, n)                                                         \
+	INT_MEM(name##_load##n, BITS(n), X86_READ, movbe_load(c, i, BITS(n), p)) \
+	INT_MEM(name##_store##n, BITS(n), X86_WRITE,                           \
+		int_store(c, i, BITS(n), p, mov_swap(int_reg(c, i, BITS(n)), BITS(n))))
+#define LOAD_ENTRY(name, n) INT_MEM_FNS(name##_load##n)
+#define STORE_ENTRY(name, n) INT_MEM_FNS(name##_store##n)
+INT_EACH_V(MOVBE, movbe)
+static const struct int_mem movbe_table[2][INT_COUNT_V] = {
+	INT_ROW_V(LOAD_ENTRY, movbe), INT_ROW_V(STORE_ENTRY, movbe),
 };
+
+/* MOVNTI: never 16 bits. */
+#define MOVNTI(name, n)                                                        \
+	INT_MEM(name##_store##n, BITS(n), X86_WRITE,                           \
+		int_store(c, i, BITS(n), p, int_reg(c, i, BITS(n))))
+INT_EACH_B(MOVNTI, movnti)
+static const struct int_mem movnti_table[INT_COUNT_B] = INT_ROW_B(STORE_ENTRY, movnti);
 
 /* 0F C8..CF BSWAP, 0F C3 MOVNTI, 0F38 F0 F1 MOVBE */
 x86_exec_fn int_bind_swap(const struct x86_insn *i, unsigned mode)
 {
-	static const x86_exec_fn bswap[3] = { bswap16, bswap32, bswap64 };
+	/* by operand size 2, 4, 8 */
+	static const x86_exec_fn bswap[9] = { [2] = bswap16, [4] = bswap32, [8] = bswap64 };
 
 	if (i->key >= X86_KEY(X86_MAP_0F, 0xc8) && i->key <= X86_KEY(X86_MAP_0F, 0xcf))
-		return bswap[int_size(i)];
+		return bswap[i->opsize];
 	if (!int_is_mem(i))
 		return NULL;
 	if (i->key == X86_KEY(X86_MAP_0F, 0xc3))
-		return int_pick(&mov_table[i->opsize == 8 ? 3 : 2].store, i, mode);
+		return int_pick(&movnti_table[int_size_b(i->opsize == 8)], i, mode);
 	return int_pick(&movbe_table[i->key & 1][int_size(i)], i, mode);
 }
 
@@ -316,9 +309,10 @@ static int xlat(struct x86_cpu *c, const struct x86_insn *i)
 /* 98 99 D7 */
 x86_exec_fn int_bind_convert(const struct x86_insn *i, unsigned mode)
 {
-	static const x86_exec_fn table[2][3] = { { cbw, cwde, cdqe },
-						 { cwd, cdq, cqo } };
+	/* by operand size 2, 4, 8 */
+	static const x86_exec_fn table[2][9] = { { [2] = cbw, [4] = cwde, [8] = cdqe },
+						 { [2] = cwd, [4] = cdq, [8] = cqo } };
 
 	(void)mode;
-	return i->key == 0xd7 ? xlat : table[i->key & 1][int_size(i)];
+	return i->key == 0xd7 ? xlat : table[i->key & 1][i->opsize];
 }

@@ -134,34 +134,20 @@ INLINE int mul_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 	return done ? done : r;
 }
 
-#define HANDLER(name, expr)                                                    \
-	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
-	{                                                                      \
-		return x86_chain(c, i, expr);                                  \
-	}
-#define MUL(name, op, bits)                                                    \
-	HANDLER(name##_reg##bits, mul_op(c, bits, op, int_rm(c, i, bits)))     \
-	INT_MEM(name##_mem##bits, bits, X86_READ, mul_mem(c, i, bits, op, p))
-#define MUL_SIZES(name, op)                                                    \
-	MUL(name, op, 8) MUL(name, op, 16) MUL(name, op, 32) MUL(name, op, 64)
-#define MUL_ENTRY(name, bits)                                                  \
-	{                                                                      \
-		name##_reg##bits, INT_MEM_FNS(name##_mem##bits)                \
-	}
-#define MUL_ROW(name)                                                          \
-	{                                                                      \
-		MUL_ENTRY(name, 8), MUL_ENTRY(name, 16), MUL_ENTRY(name, 32),  \
-		MUL_ENTRY(name, 64)                                            \
-	}
+#define MUL(name, op, n)                                                       \
+	INT_HANDLER(name##_reg##n, mul_op(c, BITS(n), op, int_rm(c, i, BITS(n)))) \
+	INT_MEM(name##_mem##n, BITS(n), X86_READ, mul_mem(c, i, BITS(n), op, p))
+#define MUL_ENTRY(name, n) { name##_reg##n, INT_MEM_FNS(name##_mem##n) }
+#define MUL_ROW(name) INT_ROW_W(MUL_ENTRY, name)
 struct mul {
 	x86_exec_fn reg;
 	struct int_mem mem;
 };
-MUL_SIZES(mul, MUL_MUL)
-MUL_SIZES(imul, MUL_IMUL)
-MUL_SIZES(div, MUL_DIV)
-MUL_SIZES(idiv, MUL_IDIV)
-static const struct mul mul_table[4][4] = { MUL_ROW(mul), MUL_ROW(imul),
+INT_EACH_W(MUL, mul, MUL_MUL)
+INT_EACH_W(MUL, imul, MUL_IMUL)
+INT_EACH_W(MUL, div, MUL_DIV)
+INT_EACH_W(MUL, idiv, MUL_IDIV)
+static const struct mul mul_table[4][INT_COUNT_W] = { MUL_ROW(mul), MUL_ROW(imul),
 					    MUL_ROW(div), MUL_ROW(idiv) };
 
 x86_exec_fn int_bind_mul(const struct x86_insn *i, unsigned mode)
@@ -193,20 +179,14 @@ INLINE int imul_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 	return r;
 }
 
-#define IMUL(name, bits, b)                                                    \
-	HANDLER(name##_reg##bits,                                              \
-		imul_to_reg(c, i, bits, int_rm(c, i, bits), b))                \
-	INT_MEM(name##_mem##bits, bits, X86_READ, imul_mem(c, i, bits, p, b))
-IMUL(imul2, 16, int_reg(c, i, 16))
-IMUL(imul2, 32, int_reg(c, i, 32))
-IMUL(imul2, 64, int_reg(c, i, 64))
-IMUL(imul3, 16, i->imm)
-IMUL(imul3, 32, i->imm)
-IMUL(imul3, 64, i->imm)
-static const struct mul imul_table[2][3] = {
-	{ MUL_ENTRY(imul2, 16), MUL_ENTRY(imul2, 32), MUL_ENTRY(imul2, 64) },
-	{ MUL_ENTRY(imul3, 16), MUL_ENTRY(imul3, 32), MUL_ENTRY(imul3, 64) },
-};
+#define IMUL(name, b, n)                                                       \
+	INT_HANDLER(name##_reg##n, imul_to_reg(c, i, BITS(n), int_rm(c, i, BITS(n)), b)) \
+	INT_MEM(name##_mem##n, BITS(n), X86_READ, imul_mem(c, i, BITS(n), p, b))
+/* What is beyond the operand's size does not count: mul_signed. */
+INT_EACH_V(IMUL, imul2, c->gpr[i->reg])
+INT_EACH_V(IMUL, imul3, i->imm)
+static const struct mul imul_table[2][INT_COUNT_V] = { INT_ROW_V(MUL_ENTRY, imul2),
+						       INT_ROW_V(MUL_ENTRY, imul3) };
 
 /* 69 6B 0F AF */
 x86_exec_fn int_bind_imul(const struct x86_insn *i, unsigned mode)

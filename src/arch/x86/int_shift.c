@@ -128,42 +128,30 @@ INLINE int shift_mem(struct x86_cpu *c, const struct x86_insn *i, unsigned bits,
 	return int_worse(r, x86_rmw_write(c, &m, shift(c, bits, op, v, count)));
 }
 
-#define HANDLER(name, expr)                                                    \
-	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
+#define SHIFT(name, op, n)                                                     \
+	INT_HANDLER(name##_imm##n, shift_reg(c, i, BITS(n), op, i->imm))       \
+	INT_HANDLER(name##_one##n, shift_reg(c, i, BITS(n), op, 1))            \
+	INT_HANDLER(name##_cl##n, shift_reg(c, i, BITS(n), op, c->gpr[REG_RCX])) \
+	INT_HANDLER(name##_mem_imm##n, shift_mem(c, i, BITS(n), op, i->imm))   \
+	INT_HANDLER(name##_mem_one##n, shift_mem(c, i, BITS(n), op, 1))        \
+	INT_HANDLER(name##_mem_cl##n, shift_mem(c, i, BITS(n), op, c->gpr[REG_RCX]))
+#define SHIFT_ENTRY(name, n)                                                   \
 	{                                                                      \
-		return x86_chain(c, i, expr);                                  \
+		{ name##_imm##n, name##_one##n, name##_cl##n },                \
+		{ name##_mem_imm##n, name##_mem_one##n, name##_mem_cl##n },    \
 	}
-#define SHIFT(name, op, bits)                                                  \
-	HANDLER(name##_imm##bits, shift_reg(c, i, bits, op, i->imm))           \
-	HANDLER(name##_one##bits, shift_reg(c, i, bits, op, 1))                \
-	HANDLER(name##_cl##bits, shift_reg(c, i, bits, op, c->gpr[REG_RCX]))   \
-	HANDLER(name##_mem_imm##bits, shift_mem(c, i, bits, op, i->imm))       \
-	HANDLER(name##_mem_one##bits, shift_mem(c, i, bits, op, 1))            \
-	HANDLER(name##_mem_cl##bits, shift_mem(c, i, bits, op, c->gpr[REG_RCX]))
-#define SHIFT_SIZES(name, op)                                                  \
-	SHIFT(name, op, 8) SHIFT(name, op, 16) SHIFT(name, op, 32) SHIFT(name, op, 64)
-#define SHIFT_ENTRY(name, bits)                                                \
-	{                                                                      \
-		{ name##_imm##bits, name##_one##bits, name##_cl##bits },       \
-		{ name##_mem_imm##bits, name##_mem_one##bits,                  \
-		  name##_mem_cl##bits },                                       \
-	}
-#define SHIFT_ROW(name)                                                        \
-	{                                                                      \
-		SHIFT_ENTRY(name, 8), SHIFT_ENTRY(name, 16),                   \
-		SHIFT_ENTRY(name, 32), SHIFT_ENTRY(name, 64)                   \
-	}
+#define SHIFT_ROW(name) INT_ROW_W(SHIFT_ENTRY, name)
 
-SHIFT_SIZES(rol, SH_ROL)
-SHIFT_SIZES(ror, SH_ROR)
-SHIFT_SIZES(rcl, SH_RCL)
-SHIFT_SIZES(rcr, SH_RCR)
-SHIFT_SIZES(shl, SH_SHL)
-SHIFT_SIZES(shr, SH_SHR)
-SHIFT_SIZES(sar, SH_SAR)
+INT_EACH_W(SHIFT, rol, SH_ROL)
+INT_EACH_W(SHIFT, ror, SH_ROR)
+INT_EACH_W(SHIFT, rcl, SH_RCL)
+INT_EACH_W(SHIFT, rcr, SH_RCR)
+INT_EACH_W(SHIFT, shl, SH_SHL)
+INT_EACH_W(SHIFT, shr, SH_SHR)
+INT_EACH_W(SHIFT, sar, SH_SAR)
 
 /* [operation][size][memory][imm, one, cl] */
-static const x86_exec_fn shift_table[8][4][2][3] = {
+static const x86_exec_fn shift_table[8][INT_COUNT_W][2][3] = {
 	SHIFT_ROW(rol), SHIFT_ROW(ror), SHIFT_ROW(rcl), SHIFT_ROW(rcr),
 	SHIFT_ROW(shl), SHIFT_ROW(shr), SHIFT_ROW(shl), SHIFT_ROW(sar),
 };
@@ -252,29 +240,22 @@ INLINE int shiftd_mem(struct x86_cpu *c, const struct x86_insn *i,
 	return int_worse(r, x86_rmw_write(c, &m, v));
 }
 
-#define SHIFTD(name, right, bits)                                              \
-	HANDLER(name##_imm##bits, shiftd_reg(c, i, bits, right, i->imm))       \
-	HANDLER(name##_cl##bits,                                               \
-		shiftd_reg(c, i, bits, right, c->gpr[REG_RCX]))                \
-	HANDLER(name##_mem_imm##bits, shiftd_mem(c, i, bits, right, i->imm))   \
-	HANDLER(name##_mem_cl##bits,                                           \
-		shiftd_mem(c, i, bits, right, c->gpr[REG_RCX]))
-#define SHIFTD_ENTRY(name, bits)                                               \
+#define SHIFTD(name, right, n)                                                 \
+	INT_HANDLER(name##_imm##n, shiftd_reg(c, i, BITS(n), right, i->imm))   \
+	INT_HANDLER(name##_cl##n, shiftd_reg(c, i, BITS(n), right, c->gpr[REG_RCX])) \
+	INT_HANDLER(name##_mem_imm##n, shiftd_mem(c, i, BITS(n), right, i->imm)) \
+	INT_HANDLER(name##_mem_cl##n, shiftd_mem(c, i, BITS(n), right, c->gpr[REG_RCX]))
+#define SHIFTD_ENTRY(name, n)                                                  \
 	{                                                                      \
-		{ name##_imm##bits, name##_cl##bits },                         \
-		{ name##_mem_imm##bits, name##_mem_cl##bits }                  \
+		{ name##_imm##n, name##_cl##n },                               \
+		{ name##_mem_imm##n, name##_mem_cl##n }                        \
 	}
-SHIFTD(shld, false, 16)
-SHIFTD(shld, false, 32)
-SHIFTD(shld, false, 64)
-SHIFTD(shrd, true, 16)
-SHIFTD(shrd, true, 32)
-SHIFTD(shrd, true, 64)
+INT_EACH_V(SHIFTD, shld, false)
+INT_EACH_V(SHIFTD, shrd, true)
 
 /* [right][size][memory][imm, cl] */
-static const x86_exec_fn shiftd_table[2][3][2][2] = {
-	{ SHIFTD_ENTRY(shld, 16), SHIFTD_ENTRY(shld, 32), SHIFTD_ENTRY(shld, 64) },
-	{ SHIFTD_ENTRY(shrd, 16), SHIFTD_ENTRY(shrd, 32), SHIFTD_ENTRY(shrd, 64) },
+static const x86_exec_fn shiftd_table[2][INT_COUNT_V][2][2] = {
+	INT_ROW_V(SHIFTD_ENTRY, shld), INT_ROW_V(SHIFTD_ENTRY, shrd),
 };
 
 /* 0F A4 A5 AC AD */

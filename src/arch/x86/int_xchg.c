@@ -4,12 +4,6 @@
 #include "int_ops.h"
 #include <trivet/platform.h>
 
-#define HANDLER(name, expr)                                                    \
-	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
-	{                                                                      \
-		return x86_chain(c, i, expr);                                  \
-	}
-
 /* --- XCHG XADD ----------------------------------------------------------- */
 
 INLINE int xchg_regs(struct x86_cpu *c, const struct x86_insn *i, unsigned bits)
@@ -54,19 +48,21 @@ INLINE int exchange_mem(struct x86_cpu *c, const struct x86_insn *i,
 	return r;
 }
 
-#define EXCHANGE(bits)                                                         \
-	HANDLER(xchg_regs##bits, xchg_regs(c, i, bits))                        \
-	HANDLER(xchg_mem##bits, exchange_mem(c, i, bits, OP_XCHG, true))       \
-	HANDLER(xadd_regs##bits, xadd_regs(c, i, bits))                        \
-	HANDLER(xadd_mem##bits, exchange_mem(c, i, bits, OP_ADD, false))       \
-	HANDLER(xadd_lock##bits, exchange_mem(c, i, bits, OP_ADD, true))
-EXCHANGE(8)
-EXCHANGE(16)
-EXCHANGE(32)
-EXCHANGE(64)
-HANDLER(xchg_acc16, xchg_acc(c, i, 16))
-HANDLER(xchg_acc32, xchg_acc(c, i, 32))
-HANDLER(xchg_acc64, xchg_acc(c, i, 64))
+#define XCHG(name, n)                                                          \
+	INT_HANDLER(name##_regs##n, xchg_regs(c, i, BITS(n)))                  \
+	INT_HANDLER(name##_mem##n, exchange_mem(c, i, BITS(n), OP_XCHG, true))
+#define XCHG_ACC(name, n) INT_HANDLER(name##_acc##n, xchg_acc(c, i, BITS(n)))
+#define XADD(name, n)                                                          \
+	INT_HANDLER(name##_regs##n, xadd_regs(c, i, BITS(n)))                  \
+	INT_HANDLER(name##_mem##n, exchange_mem(c, i, BITS(n), OP_ADD, false)) \
+	INT_HANDLER(name##_lock##n, exchange_mem(c, i, BITS(n), OP_ADD, true))
+#define REGS_ENTRY(name, n) name##_regs##n
+#define MEM_ENTRY(name, n) name##_mem##n
+#define LOCK_ENTRY(name, n) name##_lock##n
+#define ACC_ENTRY(name, n) name##_acc##n
+INT_EACH_W(XCHG, xchg)
+INT_EACH_V(XCHG_ACC, xchg)
+INT_EACH_W(XADD, xadd)
 
 static int xchg_nop(struct x86_cpu *c, const struct x86_insn *i)
 {
@@ -84,11 +80,9 @@ static int xchg_pause(struct x86_cpu *c, const struct x86_insn *i)
 /* 86 87 90..97 */
 x86_exec_fn int_bind_xchg(const struct x86_insn *i, unsigned mode)
 {
-	static const x86_exec_fn acc[3] = { xchg_acc16, xchg_acc32, xchg_acc64 };
-	static const x86_exec_fn regs[4] = { xchg_regs8, xchg_regs16,
-					     xchg_regs32, xchg_regs64 };
-	static const x86_exec_fn mem[4] = { xchg_mem8, xchg_mem16, xchg_mem32,
-					    xchg_mem64 };
+	static const x86_exec_fn acc[] = INT_ROW_V(ACC_ENTRY, xchg);
+	static const x86_exec_fn regs[] = INT_ROW_W(REGS_ENTRY, xchg);
+	static const x86_exec_fn mem[] = INT_ROW_W(MEM_ENTRY, xchg);
 
 	(void)mode;
 	if (i->key == 0x90 && i->rm == REG_RAX)
@@ -101,10 +95,9 @@ x86_exec_fn int_bind_xchg(const struct x86_insn *i, unsigned mode)
 /* 0F C0 C1 */
 x86_exec_fn int_bind_xadd(const struct x86_insn *i, unsigned mode)
 {
-	static const x86_exec_fn table[3][4] = {
-		{ xadd_regs8, xadd_regs16, xadd_regs32, xadd_regs64 },
-		{ xadd_mem8, xadd_mem16, xadd_mem32, xadd_mem64 },
-		{ xadd_lock8, xadd_lock16, xadd_lock32, xadd_lock64 },
+	static const x86_exec_fn table[3][INT_COUNT_W] = {
+		INT_ROW_W(REGS_ENTRY, xadd), INT_ROW_W(MEM_ENTRY, xadd),
+		INT_ROW_W(LOCK_ENTRY, xadd),
 	};
 
 	(void)mode;
@@ -140,7 +133,7 @@ INLINE int cmpxchg_lock(struct x86_cpu *c, const struct x86_insn *i,
 {
 	u64 acc = int_gpr(c, bits, REG_RAX), seen = acc;
 	struct x86_rmw m;
-	bool done;
+	bool done = false;
 	int r = x86_rmw_open(c, i->seg, x86_ea(c, i), bits / 8, &m);
 
 	if (r < 0)
@@ -178,26 +171,19 @@ INLINE int cmpxchg_mem(struct x86_cpu *c, const struct x86_insn *i,
 	return r;
 }
 
-#define CMPXCHG(bits)                                                          \
-	HANDLER(cmpxchg_regs##bits, cmpxchg_regs(c, i, bits))                  \
-	HANDLER(cmpxchg_lock##bits, cmpxchg_lock(c, i, bits))                  \
-	INT_MEM(cmpxchg_mem##bits, bits, X86_WRITE, cmpxchg_mem(c, i, bits, p))
-CMPXCHG(8)
-CMPXCHG(16)
-CMPXCHG(32)
-CMPXCHG(64)
+#define CMPXCHG(name, n)                                                       \
+	INT_HANDLER(name##_regs##n, cmpxchg_regs(c, i, BITS(n)))               \
+	INT_HANDLER(name##_lock##n, cmpxchg_lock(c, i, BITS(n)))               \
+	INT_MEM(name##_mem##n, BITS(n), X86_WRITE, cmpxchg_mem(c, i, BITS(n), p))
+#define CMPXCHG_MEM_ENTRY(name, n) INT_MEM_FNS(name##_mem##n)
+INT_EACH_W(CMPXCHG, cmpxchg)
 
 /* 0F B0 B1 */
 x86_exec_fn int_bind_cmpxchg(const struct x86_insn *i, unsigned mode)
 {
-	static const x86_exec_fn regs[4] = { cmpxchg_regs8, cmpxchg_regs16,
-					     cmpxchg_regs32, cmpxchg_regs64 };
-	static const x86_exec_fn lock[4] = { cmpxchg_lock8, cmpxchg_lock16,
-					     cmpxchg_lock32, cmpxchg_lock64 };
-	static const struct int_mem mem[4] = {
-		INT_MEM_FNS(cmpxchg_mem8), INT_MEM_FNS(cmpxchg_mem16),
-		INT_MEM_FNS(cmpxchg_mem32), INT_MEM_FNS(cmpxchg_mem64)
-	};
+	static const x86_exec_fn regs[] = INT_ROW_W(REGS_ENTRY, cmpxchg);
+	static const x86_exec_fn lock[] = INT_ROW_W(LOCK_ENTRY, cmpxchg);
+	static const struct int_mem mem[] = INT_ROW_W(CMPXCHG_MEM_ENTRY, cmpxchg);
 	unsigned size = int_size_w(i);
 
 	if (!int_is_mem(i))
@@ -212,7 +198,7 @@ static int cmpxchg8b(struct x86_cpu *c, const struct x86_insn *i)
 	u64 acc = c->gpr[REG_RDX] << 32 | (u32)c->gpr[REG_RAX], seen = acc;
 	u64 want = c->gpr[REG_RCX] << 32 | (u32)c->gpr[REG_RBX];
 	struct x86_rmw m;
-	bool done;
+	bool done = false;
 	int r = x86_rmw_open(c, i->seg, x86_ea(c, i), 8, &m);
 
 	if (r < 0)
@@ -234,7 +220,7 @@ static int cmpxchg16b(struct x86_cpu *c, const struct x86_insn *i)
 	u64 want[2] = { c->gpr[REG_RBX], c->gpr[REG_RCX] };
 	u64 ea = x86_ea(c, i);
 	struct x86_rmw m;
-	bool done;
+	bool done = false;
 	int r = x86_linear(c, i->seg, ea, 16, X86_WRITE, &lin);
 
 	if (r < 0)

@@ -20,6 +20,7 @@ struct walk_query {
 	u64 lin;
 	enum x86_access access;
 	enum x86_tlb_index index;
+	struct x86_trace *trace; /* filled if not NULL; 4-level paging alone */
 };
 
 /*

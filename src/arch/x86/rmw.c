@@ -7,8 +7,8 @@
 
 static int rmw_part(struct x86_cpu *c, u64 lin, struct x86_rmw *m, unsigned n)
 {
-	struct walk_query q = { x86_long_mode(c) ? lin : (u32)lin, X86_WRITE,
-				x86_tlb_current(c) };
+	struct walk_query q = { .lin = x86_long_mode(c) ? lin : (u32)lin, .access = X86_WRITE,
+				.index = x86_tlb_current(c) };
 	struct translation t;
 	int r = x86_translate_page(c, &q, &t);
 

@@ -115,7 +115,7 @@ FPU_INLINE int pcmpstr(struct x86_cpu *c, const struct x86_insn *i,
 		r = sse_operand(c, i, 16, false, buf, &src);
 	if (r < 0)
 		return r;
-	sse_pcmpstr(sse_reg(c, i->reg), src, &io, stub + 8 * (i->imm & 0xff));
+	sse_pcmpstr(sse_reg(c, i->reg), src, &io, stub + 8 * (i->imm & 0x7f));
 	if (index)
 		c->gpr[REG_RCX] = (u32)io.rcx;
 	else

@@ -3,7 +3,7 @@
  * MMX instructions mm, mm/memory. The registers are worked on in c->fx, with
  * an EMMS after each native instruction: exact, not fast.
  */
-#include "fpu_internal.h"
+#include "sse_shuffle.h"
 
 #define MMX_RAW(name)                                                          \
 	static void mmx_##name(void *dst, const void *src)                     \
@@ -160,7 +160,7 @@ static const sse_raw mmx_0f38[32] = {
 	[0x1d] = mmx_pabsw,
 	[0x1e] = mmx_pabsd,
 };
-extern const u8 mmx_stub_pshufw[], mmx_stub_palignr[];
+extern const u8 mmx_stub_palignr[];
 
 static sse_raw mmx_raw(const struct x86_insn *i)
 {
@@ -220,15 +220,19 @@ static int mmx_source(struct x86_cpu *c, const struct x86_insn *i,
 	return r;
 }
 
+static int mmx_open(struct x86_cpu *c, const struct x86_insn *i, unsigned size, u64 *src)
+{
+	int r = mmx_check(c);
+
+	return r ? r : mmx_source(c, i, size, src);
+}
+
 static int mmx_run(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
 		   unsigned size)
 {
 	u64 src;
-	int r = mmx_check(c);
+	int r = mmx_open(c, i, size, &src);
 
-	if (r)
-		return r;
-	r = mmx_source(c, i, size, &src);
 	if (r < 0)
 		return r;
 	raw(mmx_reg(c, i->reg), &src);
@@ -246,12 +250,19 @@ static int mmx_binary(struct x86_cpu *c, const struct x86_insn *i)
 
 static int mmx_pshufw(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return mmx_run(c, i, sse_stub(mmx_stub_pshufw, i), 8);
+	u64 src;
+	int r = mmx_open(c, i, 8, &src);
+
+	if (r < 0)
+		return r;
+	sse_shuffle_pshufw(mmx_reg(c, i->reg), (const u8 *)&src, (u8)i->imm);
+	mmx_written(c, i->reg);
+	return r;
 }
 
 static int mmx_palignr(struct x86_cpu *c, const struct x86_insn *i)
 {
-	return mmx_run(c, i, sse_stub(mmx_stub_palignr, i), 8);
+	return mmx_run(c, i, sse_stub(mmx_stub_palignr, sse_imm_count(i, 16)), 8);
 }
 
 /* Opcodes 71 72 73 by ModRM.reg: the shifts by register take the count too. */

@@ -56,8 +56,12 @@ static int FPU_COLD load16_slow(struct x86_cpu *c, const struct x86_insn *i,
 FPU_INLINE void *fast(const struct x86_cpu *c, const struct x86_insn *i, unsigned size,
 		      enum x86_access access, bool align, bool plain)
 {
-	return plain ? fpu_fast_plain(c, i, size, access, align) :
-		       fpu_fast(c, i, size, access, align);
+#ifndef X86_SMALL
+	if (plain)
+		return fpu_fast_plain(c, i, size, access, align);
+#endif
+	(void)plain;
+	return fpu_fast(c, i, size, access, align);
 }
 
 FPU_INLINE int load16(struct x86_cpu *c, const struct x86_insn *i, bool align,
@@ -87,6 +91,16 @@ FPU_INLINE int store16(struct x86_cpu *c, const struct x86_insn *i, bool align,
 }
 
 /* Both memory forms of a move: name, and name_plain. */
+#ifdef X86_SMALL
+#define MOVE(name, expr_of_plain)                                              \
+	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
+	{                                                                      \
+		const bool plain = false;                                      \
+									       \
+		return expr_of_plain;                                          \
+	}
+#define MOVES(r, name) { .reg = r, .mem = name }
+#else
 #define MOVE(name, expr_of_plain)                                              \
 	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
@@ -100,7 +114,8 @@ FPU_INLINE int store16(struct x86_cpu *c, const struct x86_insn *i, bool align,
 									       \
 		return expr_of_plain;                                          \
 	}
-#define MOVES(reg, name) { reg, name, name##_plain }
+#define MOVES(r, name) { r, name, name##_plain }
+#endif
 
 MOVE(load16_aligned, load16(c, i, true, plain))
 MOVE(load16_any, load16(c, i, false, plain))
@@ -454,36 +469,36 @@ static const struct sse_entry map_0f[PFX_COUNT][256] = {
 	[PFX_NP] = {
 		[0x10] = MOVES(mov16_r, load16_any),
 		[0x11] = MOVES(mov16_rev, store16_any),
-		[0x12] = { movhlps, movlp_load, NULL },
+		[0x12] = { .reg = movhlps, .mem = movlp_load },
 		[0x13] = MOVES(NULL, store8),
-		[0x16] = { movlhps, movhp_load, NULL },
-		[0x17] = { NULL, movhp_store, NULL },
+		[0x16] = { .reg = movlhps, .mem = movhp_load },
+		[0x17] = { .reg = NULL, .mem = movhp_store },
 		[0x28] = MOVES(mov16_r, load16_aligned),
 		[0x29] = MOVES(mov16_rev, store16_aligned),
 		[0x2b] = MOVES(NULL, store16_aligned),
-		[0x50] = { movmskps_r, NULL, NULL },
+		[0x50] = { .reg = movmskps_r, .mem = NULL },
 	},
 	[PFX_66] = {
 		[0x10] = MOVES(mov16_r, load16_any),
 		[0x11] = MOVES(mov16_rev, store16_any),
-		[0x12] = { NULL, movlp_load, NULL },
+		[0x12] = { .reg = NULL, .mem = movlp_load },
 		[0x13] = MOVES(NULL, store8),
-		[0x16] = { NULL, movhp_load, NULL },
-		[0x17] = { NULL, movhp_store, NULL },
+		[0x16] = { .reg = NULL, .mem = movhp_load },
+		[0x17] = { .reg = NULL, .mem = movhp_store },
 		[0x28] = MOVES(mov16_r, load16_aligned),
 		[0x29] = MOVES(mov16_rev, store16_aligned),
 		[0x2b] = MOVES(NULL, store16_aligned),
-		[0x50] = { movmskpd_r, NULL, NULL },
-		[0x6e] = { movd_from_gpr, movd_from_mem, NULL },
+		[0x50] = { .reg = movmskpd_r, .mem = NULL },
+		[0x6e] = { .reg = movd_from_gpr, .mem = movd_from_mem },
 		[0x6f] = MOVES(mov16_r, load16_aligned),
-		[0x7e] = { movd_to_gpr, movd_to_mem, NULL },
+		[0x7e] = { .reg = movd_to_gpr, .mem = movd_to_mem },
 		[0x7f] = MOVES(mov16_rev, store16_aligned),
-		[0xc4] = { pinsrw, pinsrw, NULL },
-		[0xc5] = { pextrw_c5, NULL, NULL },
+		[0xc4] = { .reg = pinsrw, .mem = pinsrw },
+		[0xc5] = { .reg = pextrw_c5, .mem = NULL },
 		[0xd6] = MOVES(movq_rev, store8),
-		[0xd7] = { pmovmskb_r, NULL, NULL },
+		[0xd7] = { .reg = pmovmskb_r, .mem = NULL },
 		[0xe7] = MOVES(NULL, store16_aligned),
-		[0xf7] = { maskmovdqu, NULL, NULL },
+		[0xf7] = { .reg = maskmovdqu, .mem = NULL },
 	},
 	[PFX_F3] = {
 		[0x10] = MOVES(movss_r, load4),

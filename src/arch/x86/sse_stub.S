@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One native instruction per immediate, as C functions (dst %rdi, src %rsi) 16
- * bytes apart; the x87 instructions by opcode and ModRM byte. Legacy encodings.
- * A stub here is such a routine, complete: the instruction and its return.
+ * One native instruction per immediate that means something else, as C functions (dst
+ * %rdi, src %rsi) 16 bytes apart; the x87 instructions by opcode and ModRM byte. Legacy
+ * encodings. A stub here is such a routine, complete: the instruction and its return.
+ * With X86_SMALL those that only move elements are in C, sse_shuffle.c.
  */
 	.text
 
-/* insn $n, (src), dst */
-.macro STUB name, insn
+/* insn $value(n), (src), dst for n below count */
+.macro STUB name, insn, count=256, value=n
 	.globl	sse_stub_\name
 	.balign	16
 sse_stub_\name:
 	.set	n, 0
-	.rept	256
+	.rept	\count
 	.balign	16
 	movaps	(%rdi), %xmm0
-	\insn	$n, (%rsi), %xmm0
+	\insn	$(\value), (%rsi), %xmm0
 	movaps	%xmm0, (%rdi)
 	ret
 	.set	n, n + 1
@@ -23,12 +24,12 @@ sse_stub_\name:
 .endm
 
 /* insn $n, dst */
-.macro STUB1 name, insn
+.macro STUB1 name, insn, count
 	.globl	sse_stub_\name
 	.balign	16
 sse_stub_\name:
 	.set	n, 0
-	.rept	256
+	.rept	\count
 	.balign	16
 	movaps	(%rdi), %xmm0
 	\insn	$n, %xmm0
@@ -39,12 +40,12 @@ sse_stub_\name:
 .endm
 
 /* insn $n, (src), dst with MMX registers */
-.macro STUBMM name, insn
+.macro STUBMM name, insn, count=256
 	.globl	mmx_stub_\name
 	.balign	16
 mmx_stub_\name:
 	.set	n, 0
-	.rept	256
+	.rept	\count
 	.balign	16
 	movq	(%rdi), %mm0
 	\insn	$n, (%rsi), %mm0
@@ -55,36 +56,39 @@ mmx_stub_\name:
 	.endr
 .endm
 
+#ifndef X86_SMALL
 	STUB	pshufd, pshufd
 	STUB	pshufhw, pshufhw
 	STUB	pshuflw, pshuflw
 	STUB	shufps, shufps
-	STUB	shufpd, shufpd
-	STUB	cmpps, cmpps
-	STUB	cmppd, cmppd
-	STUB	cmpss, cmpss
-	STUB	cmpsd, cmpsd
-	STUB	roundps, roundps
-	STUB	roundpd, roundpd
-	STUB	roundss, roundss
-	STUB	roundsd, roundsd
-	STUB	blendps, blendps
-	STUB	blendpd, blendpd
 	STUB	pblendw, pblendw
-	STUB	palignr, palignr
-	STUB	dpps, dpps
-	STUB	dppd, dppd
-	STUB	mpsadbw, mpsadbw
 	STUB	insertps, insertps
-	STUB	pclmulqdq, pclmulqdq
-	STUB	aeskeygenassist, aeskeygenassist
-	STUB1	psrldq, psrldq
-	STUB1	pslldq, pslldq
-	STUBMM	pshufw, pshufw
-	STUBMM	palignr, palignr
+	STUB	dpps, dpps
+#else
+	STUB	dpps, dpps, 16, (n << 4 | 15)
+#endif
+	STUB	aeskeygenassist, aeskeygenassist, 1
+	STUB	shufpd, shufpd, 4
+	STUB	cmpps, cmpps, 8
+	STUB	cmppd, cmppd, 8
+	STUB	cmpss, cmpss, 8
+	STUB	cmpsd, cmpsd, 8
+	STUB	roundps, roundps, 16
+	STUB	roundpd, roundpd, 16
+	STUB	roundss, roundss, 16
+	STUB	roundsd, roundsd, 16
+	STUB	blendps, blendps, 16
+	STUB	blendpd, blendpd, 4
+	STUB	palignr, palignr, 33
+	STUB	dppd, dppd, 16, (n & 3 | (n & 12) << 2)
+	STUB	mpsadbw, mpsadbw, 8
+	STUB	pclmulqdq, pclmulqdq, 4, (n & 1 | (n & 2) << 3)
+	STUB1	psrldq, psrldq, 17
+	STUB1	pslldq, pslldq, 17
+	STUBMM	palignr, palignr, 17
 
 /*
- * PCMPESTRM, PCMPESTRI, PCMPISTRM, PCMPISTRI by immediate, 8 bytes apart. The
+ * PCMPESTRM, PCMPESTRI, PCMPISTRM, PCMPISTRI by immediate (7 bits), 8 bytes apart. The
  * explicit-length ones with REX.W: the caller sign-extends EAX and EDX.
  */
 .macro STUBSTR name, rex, op
@@ -92,7 +96,7 @@ mmx_stub_\name:
 	.balign	16
 sse_stub_\name:
 	.set	n, 0
-	.rept	256
+	.rept	128
 	.balign	8
 	.byte	0x66
 	.if	\rex

@@ -185,34 +185,32 @@ INLINE int string_rep(struct x86_cpu *c, const struct x86_insn *i,
 
 /* --- binding ---------------------------------------------------------------------- */
 
-#define STRING(name, op, bits)                                                 \
-	static int name##bits(struct x86_cpu *c, const struct x86_insn *i)     \
+#define STRING(name, op, n)                                                    \
+	static int name##n(struct x86_cpu *c, const struct x86_insn *i)        \
 	{                                                                      \
-		return string_one(c, i, bits, op);                             \
+		return string_one(c, i, BITS(n), op);                          \
 	}                                                                      \
-	static int name##_rep##bits(struct x86_cpu *c, const struct x86_insn *i) \
+	static int name##_rep##n(struct x86_cpu *c, const struct x86_insn *i)  \
 	{                                                                      \
-		return string_rep(c, i, bits, op);                             \
+		return string_rep(c, i, BITS(n), op);                          \
 	}
-#define STRING_SIZES(name, op)                                                 \
-	STRING(name, op, 8) STRING(name, op, 16) STRING(name, op, 32)          \
-	STRING(name, op, 64)
+#define STRING_ENTRY(name, n) name##n
+#define STRING_REP_ENTRY(name, n) name##_rep##n
 #define STRING_ROW(name)                                                       \
 	{                                                                      \
-		{ name##8, name##16, name##32, name##64 },                     \
-		{ name##_rep8, name##_rep16, name##_rep32, name##_rep64 }      \
+		INT_ROW_W(STRING_ENTRY, name), INT_ROW_W(STRING_REP_ENTRY, name) \
 	}
-STRING_SIZES(movs, STR_MOVS)
-STRING_SIZES(cmps, STR_CMPS)
-STRING_SIZES(stos, STR_STOS)
-STRING_SIZES(lods, STR_LODS)
-STRING_SIZES(scas, STR_SCAS)
+INT_EACH_W(STRING, movs, STR_MOVS)
+INT_EACH_W(STRING, cmps, STR_CMPS)
+INT_EACH_W(STRING, stos, STR_STOS)
+INT_EACH_W(STRING, lods, STR_LODS)
+INT_EACH_W(STRING, scas, STR_SCAS)
 
 /* A4..A7 AA..AF */
 x86_exec_fn int_bind_string(const struct x86_insn *i, unsigned mode)
 {
 	/* by opcode bits 3:1 from A4: MOVS CMPS (TEST) STOS LODS SCAS */
-	static const x86_exec_fn table[6][2][4] = {
+	static const x86_exec_fn table[6][2][INT_COUNT_W] = {
 		STRING_ROW(movs), STRING_ROW(cmps), { { NULL } },
 		STRING_ROW(stos), STRING_ROW(lods), STRING_ROW(scas),
 	};

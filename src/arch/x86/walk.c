@@ -132,6 +132,13 @@ static void walk_combine(const struct walk *w, u64 entry)
 		w->out->exec = false;
 }
 
+/* The last one may have been noted with other bits than it has: then it never holds. */
+static void walk_note(struct x86_trace *t, const u64 *entry, u64 seen)
+{
+	t->entry[t->depth] = entry;
+	t->seen[t->depth++] = seen;
+}
+
 /* Down from the table at `table` through levels[0..n). */
 static int walk_levels(const struct walk *w, u64 table, const struct level *levels,
 		       unsigned n)
@@ -154,6 +161,8 @@ static int walk_levels(const struct walk *w, u64 table, const struct level *leve
 		if (entry & reserved)
 			return walk_fault(w, PF_P | PF_RSVD);
 		walk_combine(w, entry);
+		if (w->q->trace)
+			walk_note(w->q->trace, host, entry | PTE_A);
 		if (leaf)
 			return walk_leaf(w, host, entry, BIT(levels[l].index_shift));
 		if (!entry_set(w, host, entry, PTE_A))
@@ -211,6 +220,8 @@ int x86_walk(struct x86_cpu *c, const struct walk_query *q, struct walk_result *
 	int r;
 
 	do {
+		if (q->trace)
+			q->trace->depth = 0;
 		*out = (struct walk_result){ .user = true, .write = true, .exec = true };
 		if (!(c->cr0 & CR0_PG)) {
 			out->page = gpa(q->lin & PAGE_MASK);
@@ -225,6 +236,18 @@ int x86_walk(struct x86_cpu *c, const struct walk_query *q, struct walk_result *
 			r = walk_pae(&w);
 	} while (r == WALK_AGAIN);
 	return r;
+}
+
+const u8 *x86_trace_code(struct x86_cpu *c, u64 lin, struct x86_trace *t)
+{
+	struct walk_query q = { .lin = lin, .access = X86_EXEC, .trace = t,
+				.index = c->cpl == 3 ? X86_TLB_USER : x86_tlb_system(c) };
+	struct walk_result w;
+
+	t->depth = 0;
+	if (!(c->cr0 & CR0_PG) || !x86_long_mode(c) || x86_walk(c, &q, &w))
+		return NULL;
+	return c->env->page(c, w.page).host;
 }
 
 int x86_load_pdptes(struct x86_cpu *c, u64 cr3)

@@ -59,7 +59,7 @@ static u64 *entry_at(struct hw_tables *t, u64 a, unsigned level)
 /* How large a page may be where both addresses are aligned so and room is left. */
 static unsigned page_level(const struct hw_tables *t, u64 aligned, u64 room)
 {
-	for (unsigned level = t->format.gib ? 2 : 1; level; level--) {
+	for (unsigned level = t->format.levels; level; level--) {
 		u64 size = (u64)1 << (12 + 9 * level);
 
 		if (!(aligned & (size - 1)) && room >= size)

@@ -37,17 +37,9 @@ static int run_one(struct hw_vcpu *h)
 	return x86_deliver_fault(c);
 }
 
-bool hw_step(struct hw_vcpu *h, struct exit *x)
+/* What arch/x86's answer means for run(). */
+static bool leaves(const struct x86_cpu *c, int r, struct exit *x)
 {
-	struct x86_cpu *c = &h->cpu;
-	u64 seen = c->lookup_gen;
-	int r;
-
-	x86_fpu_enter(c);
-	r = run_one(h);
-	x86_fpu_leave(c);
-	if (c->lookup_gen != seen) /* translations were dropped: the processor's too */
-		__atomic_store_n(&h->flush, 1, __ATOMIC_SEQ_CST);
 	switch (r) {
 	case X86_HALT:
 		x->reason = EXIT_HALT;
@@ -64,6 +56,30 @@ bool hw_step(struct hw_vcpu *h, struct exit *x)
 	}
 }
 
+bool hw_step(struct hw_vcpu *h, struct exit *x)
+{
+	struct x86_cpu *c = &h->cpu;
+	u64 seen = c->lookup_gen;
+	int r;
+
+	x86_fpu_enter(c);
+	r = run_one(h);
+	x86_fpu_leave(c);
+	if (c->lookup_gen != seen) /* translations were dropped: the processor's too */
+		__atomic_store_n(&h->flush, 1, __ATOMIC_SEQ_CST);
+	return leaves(c, r, x);
+}
+
+bool hw_raise_debug(struct hw_vcpu *h, u64 dr6, struct exit *x)
+{
+	struct x86_cpu *c = &h->cpu;
+
+	h->event = 0;
+	x86_fault(c, EXC_DB);
+	c->fault.dr6 = dr6;
+	return leaves(c, x86_deliver_fault(c), x);
+}
+
 static void take_input(struct x86_cpu *c, unsigned size, u32 value)
 {
 	u64 *rax = &c->gpr[REG_RAX];
@@ -76,12 +92,13 @@ static void take_input(struct x86_cpu *c, unsigned size, u32 value)
 
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write)
 {
-	struct exit io = {
-		.reason = EXIT_IO,
-		.io = { .port = port, .size = (u8)size, .write = write,
-			.value = (u32)h->cpu.gpr[REG_RAX] },
-	};
+	struct exit io; /* not wiped: it is long, and what is read of it is set */
 
+	io.reason = EXIT_IO;
+	io.io.port = port;
+	io.io.size = (u8)size;
+	io.io.write = write;
+	io.io.value = (u32)h->cpu.gpr[REG_RAX];
 	vcpu_handle_exit(h->v, &io);
 	if (!write)
 		take_input(&h->cpu, size, io.io.value);

@@ -51,7 +51,6 @@ int hw_vcpu_init(struct hw_vcpu *h, struct vcpu *v)
 	h->vm = v->vm->engine_data;
 	h->pending_vector = -1;
 	h->flush = 1;
-	h->on_cpu = metal_cpu_index();
 	h->pulled = true;
 	if (x86_cpu_init(&h->cpu, &hw_env, v, v->vm->arch_config, v->index))
 		return -ENOMEM;

@@ -83,8 +83,7 @@ int svm_cpu_enable(void **cpu_data, struct error *err)
 		return error_set(err, -ENOMEM, "no memory for AMD-V");
 	}
 	cpu->host_pa = metal_hpa(cpu->host_page).v;
-	cpu->next_asid = 1; /* 0 is the host's */
-	cpu->asid_generation = 1;
+	hw_tags_init(&cpu->asids, cpu->caps.asids);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, metal_hpa(cpu->hsave_page).v);
 	hw_cpu_init(&cpu->hw);

@@ -37,22 +37,44 @@ static bool exit_io(struct svm_vcpu *s, struct exit *x)
 	return false;
 }
 
-static bool exit_cpuid(struct svm_vcpu *s, struct exit *x)
+/* What hw_quick_plain and hw_quick_device need of the state, when they can be asked. */
+static bool pull_for_quick(struct svm_vcpu *s)
 {
-	if (!s->caps.next_rip || traps_armed(s->vmcb))
-		return emulate(s, x);
-	hw_cpuid(&s->hw, s->vmcb->efer & EFER_LMA && s->vmcb->cs.attr & (SA_L >> 4));
-	skip_to(s, s->vmcb->next_rip);
-	return false;
+	const struct vmcb *b = s->vmcb;
+
+	if (!(b->efer & EFER_LMA) || !(b->cs.attr & (SA_L >> 4)) || traps_armed(b) ||
+	    (s->hw.event & HW_EVENT_VALID))
+		return false;
+	svm_pull_paging(s);
+	return true;
 }
 
-static bool exit_halt(struct svm_vcpu *s, struct exit *x)
+/* An instruction without a memory operand that was intercepted. */
+static bool exit_plain(struct svm_vcpu *s, u16 key, struct exit *x)
 {
-	if (!s->caps.next_rip || traps_armed(s->vmcb))
+	int r;
+
+	if (!pull_for_quick(s) || !hw_quick_plain(&s->hw, key, &r))
 		return emulate(s, x);
-	skip_to(s, s->vmcb->next_rip);
+	skip_to(s, s->hw.cpu.rip);
+	if (r != X86_HALT)
+		return false;
 	x->reason = EXIT_HALT;
 	return true;
+}
+
+/* Guest-physical memory that is no RAM, or read-only. APM vol. 2 15.25.6. */
+static bool exit_nested_fault(struct svm_vcpu *s, struct exit *x)
+{
+	const struct vmcb *b = s->vmcb;
+	u64 info = b->exitinfo1;
+
+	if ((info & NPF_FETCH) || !(info & NPF_FINAL) || (b->rflags & FL_AC) ||
+	    !pull_for_quick(s) ||
+	    !hw_quick_device(&s->hw, gpa(b->exitinfo2), info & NPF_WRITE, b->fs.base, b->gs.base))
+		return emulate(s, x);
+	skip_to(s, s->hw.cpu.rip);
+	return false;
 }
 
 /* --- exceptions ------------------------------------------------------------------------ */
@@ -102,10 +124,20 @@ bool svm_handle_exit(struct svm_vcpu *s, struct exit *x)
 		return leave(x, EXIT_IRQ_WINDOW);
 	case VMEXIT_IOIO:
 		return exit_io(s, x);
+	case VMEXIT_NPF:
+		return exit_nested_fault(s, x);
 	case VMEXIT_CPUID:
-		return exit_cpuid(s, x);
+		return exit_plain(s, X86_KEY(X86_MAP_0F, 0xa2), x);
+	case VMEXIT_VMMCALL:
+		return exit_plain(s, X86_KEY(X86_MAP_0F, 0x01), x);
+	case VMEXIT_MSR:
+		return exit_plain(s, X86_KEY(X86_MAP_0F, s->vmcb->exitinfo1 & 1 ? 0x30 : 0x32), x);
+	case VMEXIT_CR_READ + 8:
+		return exit_plain(s, X86_KEY(X86_MAP_0F, 0x20), x);
+	case VMEXIT_CR_WRITE + 8:
+		return exit_plain(s, X86_KEY(X86_MAP_0F, 0x22), x);
 	case VMEXIT_HLT:
-		return exit_halt(s, x);
+		return exit_plain(s, 0xf4, x);
 	case VMEXIT_PAUSE:
 		return exit_pause(s, x);
 	case VMEXIT_FERR: /* no such wire here: see x87_raise in arch/x86 */

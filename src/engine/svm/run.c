@@ -55,30 +55,6 @@ static void prepare_event(struct svm_vcpu *s)
 		b->intercept1 &= ~(u32)I1_IRET;
 }
 
-/* --- address space numbers, APM vol. 2 15.16 ------------------------------------------ */
-
-/*
- * A flush is a new number; when they run out, everything goes and they start
- * again. So it needs no flush-by-ASID.
- */
-static void prepare_asid(struct svm_vcpu *s, struct svm_cpu *cpu)
-{
-	bool flush = __atomic_exchange_n(&s->hw.flush, 0, __ATOMIC_SEQ_CST);
-
-	s->vmcb->tlb_control = 0;
-	if (!flush && s->hw.on_cpu == metal_cpu_index() &&
-	    s->asid_generation == cpu->asid_generation)
-		return;
-	if (cpu->next_asid == cpu->caps.asids) {
-		cpu->next_asid = 1;
-		cpu->asid_generation++;
-		s->vmcb->tlb_control = TLB_FLUSH_ALL;
-	}
-	s->vmcb->asid = cpu->next_asid++;
-	s->asid_generation = cpu->asid_generation;
-	s->hw.on_cpu = metal_cpu_index();
-}
-
 /* --- entry ------------------------------------------------------------------------------ */
 
 static void prepare(struct svm_vcpu *s, struct svm_cpu *cpu)
@@ -86,7 +62,9 @@ static void prepare(struct svm_vcpu *s, struct svm_cpu *cpu)
 	svm_push(s);
 	svm_push_few(s);
 	prepare_event(s);
-	prepare_asid(s, cpu);
+	s->vmcb->tlb_control =
+		hw_tag_take(&s->hw, &cpu->asids) == HW_TAG_WRAPPED ? TLB_FLUSH_ALL : 0;
+	s->vmcb->asid = s->hw.tag;
 	hw_load(&s->hw, &cpu->hw, s->vmcb->dr7);
 }
 

@@ -84,10 +84,12 @@ void svm_pull_few(struct svm_vcpu *s)
 
 void svm_push_few(struct svm_vcpu *s)
 {
-	s->vmcb->rax = s->hw.cpu.gpr[REG_RAX];
-	s->vmcb->rsp = s->hw.cpu.gpr[REG_RSP];
-	s->vmcb->rip = s->hw.cpu.rip;
-	s->vmcb->tsc_offset = s->hw.cpu.tsc_offset;
+	struct vmcb *b = s->vmcb;
+
+	b->rax = s->hw.cpu.gpr[REG_RAX];
+	b->rsp = s->hw.cpu.gpr[REG_RSP];
+	b->rip = s->hw.cpu.rip;
+	b->tsc_offset = s->hw.cpu.tsc_offset;
 }
 
 /* --- everything ----------------------------------------------------------------------- */
@@ -96,6 +98,19 @@ void svm_push_few(struct svm_vcpu *s)
 static bool pcid_in_software(const struct svm_vcpu *s)
 {
 	return (s->hw.cpu.cr4 & ~s->hw_caps.cr4 & CR4_PCIDE) != 0;
+}
+
+void svm_pull_paging(struct svm_vcpu *s)
+{
+	struct x86_cpu *c = &s->hw.cpu;
+	const struct vmcb *b = s->vmcb;
+
+	c->mode = X86_MODE_64;
+	c->cpl = b->cpl;
+	c->cr0 = b->cr0;
+	if (!pcid_in_software(s))
+		c->cr3 = b->cr3;
+	c->efer = b->efer & ~EFER_SVME;
 }
 
 static void pull_msrs(struct svm_vcpu *s)

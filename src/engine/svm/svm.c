@@ -15,6 +15,7 @@ static const struct hw_table_format npt_format = {
 	.leaf = BIT(0) | BIT(2) | BIT(5) | BIT(6),
 	.write = BIT(1),
 	.large = BIT(7),
+	.levels = 1,
 };
 
 /* hw_own_msrs, which VMLOAD and VMSAVE switch, do not exit. */

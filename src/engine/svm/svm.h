@@ -25,8 +25,7 @@ struct svm_cpu {
 	struct hw_cpu hw;
 	struct svm_caps caps;
 	u64 host_pa; /* VMSAVE'd host state: FS, GS, TR, system call MSRs */
-	u32 next_asid;
-	u64 asid_generation;
+	struct hw_tags asids;
 	void *host_page, *hsave_page;
 };
 
@@ -42,7 +41,6 @@ struct svm_vcpu {
 	struct hw_caps hw_caps;
 	struct vmcb *vmcb;
 	u64 vmcb_pa;
-	u64 asid_generation;
 };
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v)
@@ -66,6 +64,9 @@ void svm_push(struct svm_vcpu *s);
 /* RAX, RSP and RIP only, which every exit looks at. */
 void svm_pull_few(struct svm_vcpu *s);
 void svm_push_few(struct svm_vcpu *s);
+/* Privilege and paging of 64-bit code, to look at the instruction; to be used with
+ * hw_quick_plain and hw_quick_device. */
+void svm_pull_paging(struct svm_vcpu *s);
 
 /* --- exits.c ------------------------------------------------------------------- */
 

@@ -87,11 +87,11 @@ enum {
 };
 
 enum { /* exit codes, appendix C */
-	VMEXIT_CR_READ = 0x00, VMEXIT_DR_READ = 0x20, VMEXIT_DR_WRITE = 0x30,
+	VMEXIT_CR_READ = 0x00, VMEXIT_CR_WRITE = 0x10, VMEXIT_DR_READ = 0x20, VMEXIT_DR_WRITE = 0x30,
 	VMEXIT_EXCP = 0x40, VMEXIT_INTR = 0x60, VMEXIT_NMI = 0x61, VMEXIT_SMI = 0x62,
 	VMEXIT_INIT = 0x63, VMEXIT_VINTR = 0x64, VMEXIT_CPUID = 0x72, VMEXIT_IRET = 0x74,
 	VMEXIT_PAUSE = 0x77, VMEXIT_HLT = 0x78, VMEXIT_IOIO = 0x7b, VMEXIT_MSR = 0x7c,
-	VMEXIT_FERR = 0x7e, VMEXIT_SHUTDOWN = 0x7f, VMEXIT_NPF = 0x400
+	VMEXIT_FERR = 0x7e, VMEXIT_SHUTDOWN = 0x7f, VMEXIT_VMMCALL = 0x81, VMEXIT_NPF = 0x400
 };
 #define VMEXIT_INVALID (~(u64)0)
 
@@ -105,6 +105,12 @@ enum { /* exit codes, appendix C */
 #define IOIO_IN BIT(0)
 #define IOIO_STRING BIT(2)
 #define IOIO_SIZE(v) ((unsigned)((v) >> 4) & 7) /* 1, 2, 4 */
+
+/* EXITINFO1 of a nested page fault, 15.25.6: a page fault's error code, and what the
+ * address (EXITINFO2) was for */
+#define NPF_WRITE BIT(1)
+#define NPF_FETCH BIT(4)
+#define NPF_FINAL BIT(32) /* the access itself, not one of the guest's tables */
 
 #define TLB_FLUSH_ALL 1
 

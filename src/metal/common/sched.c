@@ -139,6 +139,8 @@ static void task_stopped(struct task *t)
 {
 	struct metal_vm *vm = t->owner;
 
+	if (vm->metal->engine->put)
+		vm->metal->engine->put(t->v);
 	if (__atomic_sub_fetch(&vm->running, 1, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_store_n(&vm->ended, 1, __ATOMIC_SEQ_CST);

@@ -337,5 +337,7 @@ int vms_create(struct metal *metal, struct error *err)
 		metal->vms[i]->alive = true;
 	for (unsigned i = 0; i < metal->vm_count; i++)
 		start(metal->vms[i]);
+	platform_log(LOG_DEBUG, "%llu KiB are free beside %u VMs",
+		     (unsigned long long)metal->pages.free << 2, metal->vm_count);
 	return 0;
 }

@@ -38,11 +38,30 @@ static void reg_write(unsigned reg, u32 v)
 		*reg_at(reg) = v;
 }
 
+/*
+ * The 8259 pair as firmware left it may raise its line, and not every machine asks LINT0
+ * then. Initialised, it lowers it; all its inputs are masked, and what it still may say,
+ * the spurious interrupt 7, is a vector that means nothing. 8259A data sheet.
+ */
+static void pic_silence(void)
+{
+	static const u16 ports[] = { 0x20, 0xa0 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++) {
+		outb(ports[i], 0x11); /* ICW1: cascade, ICW4 follows */
+		outb(ports[i] + 1, VECTOR_SPURIOUS - 7);
+		outb(ports[i] + 1, i ? 2 : 1 << 2); /* the second hangs on input 2 */
+		outb(ports[i] + 1, 1);		    /* 8086 mode */
+		outb(ports[i] + 1, 0xff);
+	}
+}
+
 /* Firmware may hand over in x2APIC mode, which cannot be left without a reset. */
 void apic_init(struct metal *m, const struct acpi_info *a)
 {
 	struct x86_metal *x = x86_of(m);
 
+	pic_silence();
 	x->lapic = a->lapic;
 	x->x2apic = (rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD) != 0;
 	if (!x->x2apic)

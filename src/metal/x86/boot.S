@@ -205,7 +205,7 @@ trampoline_data:
 trampoline_end:
 
 no_long_mode_text:
-	.asciz "trivet: this processor has no 64-bit mode; expected x86-64 with AMD-V\r\n"
+	.asciz "trivet: this processor has no 64-bit mode; expected x86-64 with VT-x or AMD-V\r\n"
 
 	.balign 8
 boot_gdt:

@@ -69,6 +69,21 @@ void arch_power_off(struct metal *m)
 
 /* --- coming up ---------------------------------------------------------------------------- */
 
+/* The engine for what the processor has; where guests cannot run, the one of its maker,
+ * to say why. */
+static const struct metal_engine *pick_engine(void)
+{
+	static const struct metal_engine *const engines[] = { &metal_engine_svm,
+							      &metal_engine_vmx };
+	const u32 intel = 0x756e6547; /* "Genu", CPUID 0 EBX */
+	struct engine_caps caps;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
+		if (!engines[i]->ops->probe(&caps))
+			return engines[i];
+	return engines[cpuid(0, 0).b == intel];
+}
+
 /* On a stack with guard pages, under the final page tables. */
 static void go_on(void *arg)
 {
@@ -78,6 +93,7 @@ static void go_on(void *arg)
 	struct error err = { "" };
 	const char *how;
 
+	m->engine = pick_engine();
 	if (m->engine->ops->probe(&caps))
 		metal_die("%s; VMs cannot run here", caps.why);
 	if (acpi_read(m, &x->acpi, &err))
@@ -113,7 +129,6 @@ void metal_start(u32 magic, u64 info)
 	boot_cpu = (struct cpu){ .metal = m, .armed_ns = ~(u64)0 };
 	m->cpus[0] = &boot_cpu;
 	m->cpu_count = 1;
-	m->engine = &metal_engine_svm;
 	descriptors_set_cpu(&boot_cpu);
 	serial_init();
 	console_init(m);

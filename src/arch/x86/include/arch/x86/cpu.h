@@ -123,6 +123,8 @@ struct x86_cpu {
 	 * region, and of the 1 GiB region for still larger ones. */
 	u64 large_2m[16], large_1g[16];
 	u16 *pcid_asid; /* [4096]: asid of each PCID, 0 for none */
+	u64 pin_lin, pin_gpa; /* x86_pin: pages; bit 0 of pin_lin says that there is one */
+	bool pin_write;
 	u64 pdpte[4];	/* PAE paging's page-directory-pointer registers */
 	u64 flushes;	/* TLB flush or mode change count: keys address caches */
 	u64 lookup_gen; /* bumped when a linear address may mean another block */
@@ -214,6 +216,10 @@ void x86_cpu_set_state(struct x86_cpu *c, const struct x86_state *st);
 static inline __attribute__((always_inline)) int
 x86_chain(struct x86_cpu *c, const struct x86_insn *i, int status)
 {
+#ifdef X86_SMALL /* one at a time */
+	(void)c, (void)i;
+	return status;
+#else
 	const struct x86_insn *next = i + 1;
 
 	if (status)
@@ -221,6 +227,7 @@ x86_chain(struct x86_cpu *c, const struct x86_insn *i, int status)
 	c->insn = next;
 	c->rip += next->len;
 	return next->fn(c, next);
+#endif
 }
 
 /* Single-stepping traps after each element of a repeated instruction, and so do

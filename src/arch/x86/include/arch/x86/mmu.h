@@ -4,6 +4,7 @@
 #define ARCH_X86_MMU_H
 
 #include <arch/x86/cpu.h>
+#include <trivet/types.h>
 
 /* All translations, global ones included (CR0.PG, CR4.PGE/PAE/PSE/SMEP...). */
 void x86_tlb_flush_all(struct x86_cpu *c);
@@ -24,6 +25,43 @@ void x86_tlb_switch(struct x86_cpu *c);
  * a present one has reserved bits set. SDM vol. 3A 4.4.1.
  */
 int x86_load_pdptes(struct x86_cpu *c, u64 cr3);
+
+/* The entries that a walk of 4-level paging came by, and what they said. */
+struct x86_trace {
+	const u64 *entry[4];
+	u64 seen[4];
+	unsigned depth;
+};
+
+/* Where the page of code at lin (4-level paging) is for the host, by which entries.
+ * NULL: it cannot be fetched, or is no RAM. */
+const u8 *x86_trace_code(struct x86_cpu *c, u64 lin, struct x86_trace *t);
+
+/* Would a walk still go the same way? */
+static inline bool x86_trace_holds(const struct x86_trace *t)
+{
+	u64 changed = 0;
+
+	for (unsigned n = 0; n < t->depth; n++)
+		changed |= __atomic_load_n(t->entry[n], __ATOMIC_RELAXED) ^ t->seen[n];
+	return !changed;
+}
+
+/*
+ * The processor translated the page of lin to that of at, no RAM, for a read or a write,
+ * at the current privilege: until x86_unpin accesses there need no walk.
+ */
+static inline void x86_pin(struct x86_cpu *c, u64 lin, gpa_t at, bool write)
+{
+	c->pin_lin = (lin & PAGE_MASK) | 1;
+	c->pin_gpa = at.v & PAGE_MASK;
+	c->pin_write = write;
+}
+
+static inline void x86_unpin(struct x86_cpu *c)
+{
+	c->pin_lin = 0;
+}
 
 /* Physical address width in bits that CPUID 80000008h reports. */
 #define X86_PHYS_BITS 46

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the guest left for. The common ones are handled from the VMCS; every other
+ * instruction runs on arch/x86: among them MMIO (EPT violations), task switches, control
+ * and debug registers, MSRs, XSETBV, and those of VMX, which no guest has.
+ */
+#include <trivet/metal.h>
+
+#include "asm.h"
+#include "vmx.h"
+
+static bool leave(struct exit *x, enum exit_reason reason)
+{
+	x->reason = reason;
+	return true;
+}
+
+static bool emulate(struct vmx_vcpu *s, struct exit *x)
+{
+	vmx_pull(s);
+	return hw_step(&s->hw, x);
+}
+
+/* --- straight from the VMCS ---------------------------------------------------------- */
+
+/* Does something have to happen behind the instruction (traps), or does the
+ * instruction pointer wrap? */
+static bool odd(const struct vmx_vcpu *s)
+{
+	return (s->rflags & FL_TF) || (s->hw.cpu.dr[7] & 0xff) ||
+	       (u32)s->hw.cpu.rip > 0xfffffff0;
+}
+
+static void skip(struct vmx_vcpu *s)
+{
+	s->hw.cpu.rip += vmread(F_INSN_LENGTH);
+	if (s->blocking & (BLOCK_STI | BLOCK_MOV_SS)) {
+		s->blocking &= ~(u32)(BLOCK_STI | BLOCK_MOV_SS);
+		vmwrite(F_BLOCKING, s->blocking);
+		vmwrite(F_PENDING_DEBUG, 0);
+	}
+	if (s->rflags & FL_RF)
+		vmwrite(F_RFLAGS, s->rflags &= ~FL_RF);
+}
+
+static bool exit_io(struct vmx_vcpu *s, struct exit *x)
+{
+	struct vmx_io io = vmx_io_decode(vmread(F_QUALIFICATION));
+
+	if (io.string || odd(s))
+		return emulate(s, x);
+	skip(s);
+	hw_port_io(&s->hw, io.port, io.size, io.write);
+	return false;
+}
+
+static bool exit_cpuid(struct vmx_vcpu *s, struct exit *x)
+{
+	if (odd(s))
+		return emulate(s, x);
+	hw_cpuid(&s->hw, (s->entry & ENTRY_LONG_MODE) &&
+				 (vmread(F_ES_RIGHTS + 2 * SEG_CS) & SA_L));
+	skip(s);
+	return false;
+}
+
+static bool exit_halt(struct vmx_vcpu *s, struct exit *x)
+{
+	if (odd(s))
+		return emulate(s, x);
+	skip(s);
+	return leave(x, EXIT_HALT);
+}
+
+static bool exit_pause(struct vmx_vcpu *s, struct exit *x)
+{
+	platform_relax();
+	return emulate(s, x);
+}
+
+/* --- the processor's own ------------------------------------------------------------------ */
+
+/* Pending until interrupts are on: now, so that nothing of the guest's waits for it. */
+static bool exit_interrupt(struct exit *x)
+{
+	__asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+	return leave(x, EXIT_NONE);
+}
+
+/* --- exceptions ------------------------------------------------------------------------ */
+
+/* They stay blocked after all: the IRET that unblocked them is to run again. */
+static void block_nmis(struct vmx_vcpu *s)
+{
+	vmwrite(F_BLOCKING, s->blocking |= BLOCK_NMI);
+}
+
+/* 27.2.1: the exit leaves DR6 alone and says what would have been set. */
+static bool exit_debug(struct vmx_vcpu *s, struct exit *x)
+{
+	u64 dr6 = vmread(F_QUALIFICATION) & (BIT(14) | BIT(13) | 0xf);
+
+	vmx_pull(s);
+	return hw_raise_debug(&s->hw, dr6, x);
+}
+
+static bool exit_exception(struct vmx_vcpu *s, struct exit *x)
+{
+	u32 event = (u32)vmread(F_EXIT_EVENT);
+	unsigned vector = event & 0xff;
+
+	if (HW_EVENT_TYPE(event) == HW_EVENT_NMI) { /* the machine's; blocked until IRET */
+		__asm__ volatile("int $2");
+		return leave(x, EXIT_NONE);
+	}
+	if ((event & EVENT_NMI_UNBLOCKED) && vector != EXC_DF && !(s->hw.event & HW_EVENT_VALID))
+		block_nmis(s);
+	switch (vector) {
+	case EXC_UD:
+		return emulate(s, x);
+	case EXC_MC: /* the machine's too */
+		__asm__ volatile("int $18");
+		return false;
+	case EXC_DB:
+		return exit_debug(s, x);
+	default:
+		hw_inject_exception(&s->hw, (u8)vector, vector == EXC_AC, 0);
+		return false;
+	}
+}
+
+static bool exit_ept(struct vmx_vcpu *s, struct exit *x)
+{
+	if ((vmread(F_QUALIFICATION) & EPT_NMI_UNBLOCKED) && !(s->hw.event & HW_EVENT_VALID))
+		block_nmis(s);
+	return emulate(s, x);
+}
+
+/* --- all ----------------------------------------------------------------------------------- */
+
+static bool entry_failed(struct vmx_vcpu *s, struct exit *x, u32 reason)
+{
+	x->error = vmx_explain_entry(s, reason);
+	return leave(x, EXIT_ERROR);
+}
+
+bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
+{
+	u32 reason = (u32)vmread(F_EXIT_REASON);
+
+	switch (reason) {
+	case REASON_EXCEPTION:
+		return exit_exception(s, x);
+	case REASON_INTERRUPT:
+		return exit_interrupt(x);
+	case REASON_TRIPLE_FAULT:
+		return leave(x, EXIT_SHUTDOWN);
+	case REASON_INIT:
+	case REASON_SIPI:
+	case REASON_IO_SMI:
+	case REASON_SMI:
+		return leave(x, EXIT_NONE);
+	case REASON_IRQ_WINDOW:
+		s->irq_window = false;
+		return leave(x, EXIT_IRQ_WINDOW);
+	case REASON_NMI_WINDOW: /* run() looks at it */
+		return false;
+	case REASON_CPUID:
+		return exit_cpuid(s, x);
+	case REASON_HLT:
+		return exit_halt(s, x);
+	case REASON_IO:
+		return exit_io(s, x);
+	case REASON_PAUSE:
+		return exit_pause(s, x);
+	case REASON_EPT_VIOLATION:
+		return exit_ept(s, x);
+	case REASON_EPT_MISCONFIG:
+		return entry_failed(s, x, reason);
+	default:
+		break;
+	}
+	return reason & REASON_FAILED ? entry_failed(s, x, reason) : emulate(s, x);
+}
