@@ -31,13 +31,13 @@ build/trivet-x86.elf: build/trivet-x86.elf64
 	$(Q)objcopy -S -O elf32-i386 $< $@
 
 # What of it is no processor's has unit tests.
-METAL_UNIT_OBJ := $(foreach f,pages heap options bundle ramdisk,build/obj/asan/src/metal/common/$(f).c.o)
+METAL_UNIT_OBJ := $(foreach f,pages heap options bundle ramdisk mactable netswitch,build/obj/asan/src/metal/common/$(f).c.o)
 $(METAL_UNIT_OBJ): build/obj/asan/%.o: % mk/build.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(VARIANT_asan_CC) $(BASE_CFLAGS) $(FREE_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -c $< -o $@
 -include $(METAL_UNIT_OBJ:.o=.d)
-build/unit/test_metal: $(METAL_UNIT_OBJ)
+build/unit/test_metal build/unit/test_netswitch: $(METAL_UNIT_OBJ)
 
 METAL_CPU ?= max
 METAL_QEMU = qemu-system-x86_64 -accel tcg -M q35 -cpu $(METAL_CPU) -m 2048 -nodefaults -nographic \

@@ -181,6 +181,7 @@ static struct bundle *good_bundle(u64 *size)
 	b->size = *size;
 	b->vm_count = 1;
 	strcpy(b->vms[0].name, "a");
+	b->vms[0].weight = 1;
 	b->vms[0].kernel = (struct bundle_part){ align_up(sizeof *b, 4096), 4096 };
 	b->vms[0].disk_count = 1;
 	b->vms[0].disks[0].part = (struct bundle_part){ align_up(sizeof *b, 4096) + 4096, 8192 };
