@@ -39,13 +39,19 @@ build/trivet-x86.elf: build/trivet-x86.elf64
 	$(Q)objcopy -S -O elf32-i386 $< $@
 
 # What of it is no processor's has unit tests.
-METAL_UNIT_OBJ := $(foreach f,pages heap options bundle ramdisk,build/obj/asan/src/metal/common/$(f).c.o)
-$(METAL_UNIT_OBJ): build/obj/asan/%.o: % mk/build.mk
-	@mkdir -p $(@D)
-	$(call say,CC,$<)
-	$(Q)$(VARIANT_asan_CC) $(BASE_CFLAGS) $(FREE_CFLAGS) $(VARIANT_asan_FLAGS) -MMD -MP -c $< -o $@
--include $(METAL_UNIT_OBJ:.o=.d)
-build/unit/test_metal: $(METAL_UNIT_OBJ)
+METAL_PARTS := pages heap options bundle ramdisk mactable netswitch
+define METAL_PARTS_RULES
+METAL_$(1)_OBJ := $$(METAL_PARTS:%=build/obj/$(1)/src/metal/common/%.c.o)
+$$(METAL_$(1)_OBJ): build/obj/$(1)/%.o: % mk/build.mk
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)
+	$$(Q)$$(VARIANT_$(1)_CC) $$(BASE_CFLAGS) $$(FREE_CFLAGS) $$(VARIANT_$(1)_FLAGS) -MMD -MP -c $$< -o $$@
+-include $$(METAL_$(1)_OBJ:.o=.d)
+endef
+$(eval $(call METAL_PARTS_RULES,asan))
+$(eval $(call METAL_PARTS_RULES,fuzz))
+build/unit/test_metal build/unit/test_netswitch: $(METAL_asan_OBJ)
+build/fuzz/fuzz_bundle build/fuzz/fuzz_netswitch: $(METAL_fuzz_OBJ)
 
 METAL_CPU ?= max
 METAL_QEMU = qemu-system-x86_64 -accel tcg -M q35 -cpu $(METAL_CPU) -m 2048 -nodefaults -nographic \
@@ -67,6 +73,7 @@ run-metal: ## Debian's kernel on the bare-metal hypervisor, from an ISO in QEMU
 
 check-metal: ## the bare-metal hypervisor in QEMU's emulation of AMD-V
 	@tools/setup.sh build guest test metal
-	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels build/unit/test_metal
-	@build/unit/test_metal >build/unit/test_metal.log 2>&1 || { cat build/unit/test_metal.log; exit 1; }
+	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels build/unit/test_metal build/unit/test_netswitch
+	@for t in test_metal test_netswitch; do build/unit/$$t >build/unit/$$t.log 2>&1 || \
+		{ cat build/unit/$$t.log; exit 1; }; done
 	@/usr/bin/python3 -m pytest -q --tb=short -p no:cacheprovider tests/metal

@@ -34,6 +34,9 @@ struct bus_range {
 #define BUS_MAX_RANGES 64
 
 struct bus {
+	/* A vCPU's access where no device answers: its first byte. With vm->lock held;
+	 * may be NULL. */
+	void (*missed)(struct vcpu *v, u64 addr, bool write);
 	struct bus_range ranges[BUS_MAX_RANGES]; /* sorted by base, disjoint */
 	unsigned count;
 	unsigned last; /* the range that answered last */

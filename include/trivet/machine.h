@@ -46,6 +46,7 @@ struct machine_config {
 	struct chardev *console; /* COM1, or see hvc; may be NULL */
 	bool hvc; /* console is a virtio console's, not COM1's */
 	bool testdev;
+	bool bad_access_stops; /* one to memory that is nobody's ends the VM */
 	struct machine_disk disks[MACHINE_MAX_DISKS]; /* virtio, in this order */
 	unsigned disk_count;
 	struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS]; /* named ones */

@@ -64,6 +64,7 @@ struct vcpu_stats {
 	u64 halts;
 	u64 halted_ns;
 	u64 guest_instructions; /* when the engine counts them */
+	u64 bad_bytes; /* of device memory where there is no device: accesses by byte */
 };
 
 struct vcpu {
@@ -112,6 +113,8 @@ struct vm {
 
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned vcpu_count;
+
+	bool bad_access_stops; /* an access to memory that is nobody's ends the VM */
 
 	u32 stop; /* atomic: enum vm_stop */
 	int exit_code;

@@ -107,8 +107,11 @@ static __attribute__((noinline)) u64 read_split(struct bus *bus, struct vcpu *v,
 {
 	u64 value = 0;
 
-	if (size == 1)
+	if (size == 1) {
+		if (bus->missed && v)
+			bus->missed(v, addr, false);
 		return 0xff;
+	}
 	for (unsigned i = 0; i < size; i++)
 		value |= bus_read(bus, v, addr + i, 1) << (8 * i);
 	return value;
@@ -117,6 +120,8 @@ static __attribute__((noinline)) u64 read_split(struct bus *bus, struct vcpu *v,
 static __attribute__((noinline)) void write_split(struct bus *bus, struct vcpu *v, u64 addr,
 						  unsigned size, u64 value)
 {
+	if (size == 1 && bus->missed && v)
+		bus->missed(v, addr, true);
 	for (unsigned i = 0; size > 1 && i < size; i++)
 		bus_write(bus, v, addr + i, 1, value >> (8 * i));
 }

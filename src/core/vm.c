@@ -5,6 +5,16 @@
 #include <trivet/string.h>
 #include <trivet/vm.h>
 
+/* Guest-physical memory that is neither RAM nor a device. */
+static void bad_access(struct vcpu *v, u64 addr, bool write)
+{
+	v->stats.bad_bytes++;
+	if (v->vm->bad_access_stops)
+		vm_stop(v->vm, VM_CRASHED, 0, "vCPU %u: %s guest-physical %#llx, where there is "
+			"neither memory nor a device (on_bad_access: stop)", v->index,
+			write ? "write to" : "read of", (unsigned long long)addr);
+}
+
 int vm_init(struct vm *vm, const char *name, const struct engine_ops *engine,
 	    struct error *err)
 {
@@ -13,6 +23,7 @@ int vm_init(struct vm *vm, const char *name, const struct engine_ops *engine,
 	memset(vm, 0, sizeof *vm);
 	fmt_snprintf(vm->name, sizeof vm->name, "%s", name);
 	vm->engine = engine;
+	vm->mmio.missed = bad_access;
 	platform_mutex_init(&vm->lock);
 	r = engine->vm_init(vm, err);
 	if (r)

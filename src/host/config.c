@@ -25,6 +25,8 @@ static const char *const key_names[CONFIG_KEYS] = {
 	[KEY_PORTS] = "ports",	   [KEY_VSOCK] = "vsock",   [KEY_BALLOON] = "balloon",
 	[KEY_NET] = "net",	   [KEY_PUBLISH] = "publish",
 	[KEY_SANDBOX] = "sandbox", [KEY_HUGEPAGES] = "hugepages",
+	[KEY_WEIGHT] = "weight",   [KEY_CPUSET] = "cpuset",
+	[KEY_BAD_ACCESS] = "on_bad_access",
 };
 
 const char *config_key_name(enum config_key key)
@@ -49,7 +51,8 @@ static char **text_slot(struct vm_config *cfg, enum config_key key)
 
 int config_init(struct vm_config *cfg)
 {
-	*cfg = (struct vm_config){ .cpus = 1, .memory = MIB(512), .sandbox = true };
+	*cfg = (struct vm_config){ .cpus = 1, .memory = MIB(512), .sandbox = true,
+				   .weight = CONFIG_WEIGHT };
 	cfg->name = strdup("vm");
 	cfg->engine = strdup("auto");
 	cfg->cpu = strdup("baseline");
@@ -217,6 +220,20 @@ int config_set_number(struct vm_config *cfg, enum config_key key, u64 value,
 		break;
 	case KEY_SANDBOX:
 		cfg->sandbox = value != 0;
+		break;
+	case KEY_WEIGHT:
+		if (value < 1 || value > CONFIG_MAX_WEIGHT) {
+			snprintf(what, sizeof what, "%llu given; expected 1 to %u",
+				 (unsigned long long)value, CONFIG_MAX_WEIGHT);
+			return complain(from, key, -EINVAL, err, what);
+		}
+		cfg->weight = value;
+		break;
+	case KEY_CPUSET:
+		cfg->cpuset = value;
+		break;
+	case KEY_BAD_ACCESS:
+		cfg->bad_access_stops = value != 0;
 		break;
 	default:
 		return complain(from, key, -EINVAL, err, "expected text");
@@ -397,6 +414,19 @@ int config_set_text(struct vm_config *cfg, enum config_key key, const char *text
 		ok = size_parse(text, &value);
 		expected = "a size such as 256M, to be taken from the guest";
 		break;
+	case KEY_WEIGHT:
+		ok = number_parse(text, &value);
+		expected = "a number from 1 to 10000";
+		break;
+	case KEY_CPUSET:
+		ok = cpuset_parse(text, &value);
+		expected = "processors from 0 to 63 such as 0,2-3";
+		break;
+	case KEY_BAD_ACCESS:
+		value = !strcmp(text, "stop");
+		ok = value || !strcmp(text, "ignore");
+		expected = "ignore or stop";
+		break;
 	case KEY_DISKS:
 		return add_disk(cfg, text, from, err);
 	case KEY_PORTS:
@@ -464,3 +494,4 @@ _Static_assert(CONFIG_MAX_DISKS == MACHINE_MAX_DISKS && CONFIG_MAX_DISKS == 16,
 _Static_assert(CONFIG_MAX_NETS == MACHINE_MAX_NETS && CONFIG_MAX_NETS == 8,
 	       "as many as a machine takes; the text says 8");
 _Static_assert(VM_MAX_VCPUS == 32, "the text for cpus says 32");
+_Static_assert(CONFIG_MAX_WEIGHT == 10000, "the text for weight says 10000");

@@ -33,6 +33,9 @@ enum config_key {
 	KEY_BALLOON,
 	KEY_NET,     /* each --net adds one */
 	KEY_PUBLISH, /* each -p adds one */
+	KEY_WEIGHT,
+	KEY_CPUSET,
+	KEY_BAD_ACCESS,
 	CONFIG_KEYS
 };
 
@@ -56,6 +59,8 @@ struct vm_disk {
 };
 
 #define CONFIG_MAX_PORTS 8
+#define CONFIG_WEIGHT 100 /* the default */
+#define CONFIG_MAX_WEIGHT 10000
 
 struct vm_port {
 	char *name; /* letters, digits, '-', '_', '.': up to 63 */
@@ -78,6 +83,9 @@ struct vm_config {
 	bool testdev;
 	bool hugepages; /* guest memory on pages set aside for that */
 	bool sandbox; /* by default */
+	u64 weight;   /* of its vCPUs among others; CONFIG_WEIGHT: as any */
+	u64 cpuset;   /* processors that it may use, a bit each; 0: all */
+	bool bad_access_stops; /* "stop", not "ignore" */
 	struct vm_disk disks[CONFIG_MAX_DISKS];
 	unsigned disk_count;
 	struct vm_port ports[CONFIG_MAX_PORTS];
@@ -126,6 +134,9 @@ int config_parse_disk(struct vm_disk *d, const char *text, char *what, size_t si
 /* The address of card number index: the one given, or one made of the name. */
 void config_net_mac(const struct vm_config *cfg, unsigned index,
 		    u8 mac[NET_MAC_SIZE]);
+
+/* config_cpuset.c: "0,2-3", processors 0 to 63, as bits. False when malformed. */
+bool cpuset_parse(const char *text, u64 *cpus);
 
 /* "512M", "1G", "65536K": bytes. False when malformed or too big for 64 bits. */
 bool size_parse(const char *text, u64 *bytes);

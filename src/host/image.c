@@ -90,6 +90,17 @@ static int add_disks(struct writer *w, struct bundle_vm *vm, const struct vm_con
 	return r;
 }
 
+static void add_nets(struct bundle_vm *vm, const struct vm_config *cfg)
+{
+	for (unsigned i = 0; i < cfg->net_count; i++) {
+		struct bundle_net *n = &vm->nets[i];
+
+		snprintf(n->sw, sizeof n->sw, "%s", cfg->nets[i].ifname);
+		config_net_mac(cfg, i, n->mac);
+	}
+	vm->net_count = cfg->net_count;
+}
+
 /* --- VM files -------------------------------------------------------------------------- */
 
 /* Keys that make no sense without an operating system beneath. */
@@ -103,17 +114,18 @@ static int check_keys(const struct vm_config *cfg, struct error *err)
 		return config_complain(cfg, KEY_CONSOLE, -EINVAL, err, only_here, "stdio");
 	if (cfg->timeout_ms)
 		return config_complain(cfg, KEY_TIMEOUT, -EINVAL, err, only_here, "none");
-	if (cfg->hvc)
-		return config_complain(cfg, KEY_HVC, -EINVAL, err, only_here, "the serial port");
 	if (cfg->port_count)
 		return config_complain(cfg, KEY_PORTS, -EINVAL, err, only_here, "none");
 	if (cfg->vsock)
 		return config_complain(cfg, KEY_VSOCK, -EINVAL, err, only_here, "none");
 	if (cfg->balloon)
 		return config_complain(cfg, KEY_BALLOON, -EINVAL, err, only_here, "none");
-	if (cfg->net_count || cfg->forward_count)
-		return config_complain(cfg, cfg->net_count ? KEY_NET : KEY_PUBLISH, -EINVAL, err,
-				       only_here, "none (there is no switch yet)");
+	if (cfg->hugepages)
+		return config_complain(cfg, KEY_HUGEPAGES, -EINVAL, err, only_here, "false");
+	for (unsigned i = 0; i < cfg->net_count; i++)
+		if (cfg->nets[i].kind != NET_SWITCH)
+			return config_complain(cfg, KEY_NET, -EINVAL, err, only_here,
+					       "switch or switch:NAME");
 	return 0;
 }
 
@@ -133,11 +145,37 @@ static int fill(struct writer *w, struct bundle_vm *vm, const struct vm_config *
 	snprintf(vm->append, sizeof vm->append, "%s", cfg->append);
 	vm->memory = cfg->memory;
 	vm->cpus = (u32)cfg->cpus;
-	vm->testdev = cfg->testdev;
+	vm->flags = (cfg->testdev ? BUNDLE_TESTDEV : 0u) | (cfg->hvc ? BUNDLE_HVC : 0u) |
+		    (cfg->bad_access_stops ? BUNDLE_BAD_ACCESS_STOPS : 0u);
+	vm->cpuset = cfg->cpuset;
+	vm->weight = (u32)cfg->weight;
+	add_nets(vm, cfg);
 	r = add_part(w, &vm->kernel, "kernel", cfg->kernel, err);
 	if (!r && cfg->initrd)
 		r = add_part(w, &vm->initrd, "initrd", cfg->initrd, err);
 	return r ? r : add_disks(w, vm, cfg, err);
+}
+
+/* The last VM's cards among all: a switch cannot tell two of one address apart. */
+static int check_macs(const struct bundle *b, const char *vmfile, struct error *err)
+{
+	const struct bundle_vm *last = &b->vms[b->vm_count - 1];
+	char text[NET_TEXT_MAX];
+
+	for (u32 i = 0; i < last->net_count; i++)
+		for (u32 v = 0; v + 1 < b->vm_count; v++)
+			for (u32 j = 0; j < b->vms[v].net_count; j++) {
+				const struct bundle_net *a = &last->nets[i], *o = &b->vms[v].nets[j];
+
+				if (memcmp(a->mac, o->mac, NET_MAC_SIZE) != 0 ||
+				    strcmp(a->sw, o->sw) != 0)
+					continue;
+				net_mac_print(a->mac, text);
+				return error_set(err, -EINVAL, "%.120s: %s is the address of a card "
+						 "of \"%s\" on the same switch; expected another",
+						 vmfile, text, b->vms[v].name);
+			}
+	return 0;
 }
 
 static int add_vm(struct writer *w, const char *vmfile, struct error *err)
@@ -158,7 +196,7 @@ static int add_vm(struct writer *w, const char *vmfile, struct error *err)
 			r = error_set(err, -EINVAL, "%.160s: a second machine called \"%s\"",
 				      vmfile, vm->name);
 	config_fini(&cfg);
-	return r;
+	return r ? r : check_macs(&w->head, vmfile, err);
 }
 
 /* The header is written last, over the space that the parts left. */

@@ -38,15 +38,31 @@ static const char *mac_parse(const char *text, u8 mac[NET_MAC_SIZE])
 static const char *options_parse(const char *text, struct net_card *card)
 {
 	if (strncmp(text, "mac=", 4) != 0 || card->kind == NET_NONE)
-		return "expected nothing or ,mac=ADDRESS after user or tap:IF";
+		return "expected nothing or ,mac=ADDRESS after user, tap:IF or switch";
 	card->has_mac = true;
 	return mac_parse(text + 4, card->mac);
 }
 
+/* The n characters after "switch:" become part of messages: plain ones only. */
+static const char *switch_parse(const char *name, size_t n, struct net_card *card)
+{
+	static const char expected[] = "expected the name of a switch, 1 to 15 letters, "
+				       "digits, '-' or '_', after switch:";
+
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_')
+			return expected;
+	if (!n || n > NET_IFNAME_MAX)
+		return expected;
+	card->kind = NET_SWITCH;
+	memcpy(card->ifname, name, n);
+	return NULL;
+}
+
 const char *net_card_parse(const char *text, struct net_card *card)
 {
-	static const char expected[] = "expected user, tap:INTERFACE or none";
-	const char *comma = strchr(text, ',');
+	static const char expected[] = "expected user, tap:INTERFACE, switch, switch:NAME or none";
+	const char *comma = strchr(text, ','), *fault = NULL;
 	size_t n = comma ? (size_t)(comma - text) : strlen(text);
 
 	*card = (struct net_card){ .kind = NET_NONE };
@@ -58,9 +74,14 @@ const char *net_card_parse(const char *text, struct net_card *card)
 			return "expected the name of a tap interface, 1 to 15 characters, "
 			       "after tap:";
 		memcpy(card->ifname, text + 4, n - 4);
+	} else if (n >= 6 && memcmp(text, "switch", 6) == 0 && (n == 6 || text[6] == ':')) {
+		fault = n == 6 ? switch_parse("default", 7, card) :
+				 switch_parse(text + 7, n - 7, card);
 	} else if (n != 4 || memcmp(text, "none", 4) != 0) {
 		return expected;
 	}
+	if (fault)
+		return fault;
 	return comma ? options_parse(comma + 1, card) : NULL;
 }
 

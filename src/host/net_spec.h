@@ -5,13 +5,13 @@
 
 #include <trivet/netdev.h>
 
-enum net_kind { NET_USER, NET_TAP, NET_NONE };
+enum net_kind { NET_USER, NET_TAP, NET_SWITCH, NET_NONE };
 
-#define NET_IFNAME_MAX 15
+#define NET_IFNAME_MAX 15 /* of a tap interface, or a switch */
 
 struct net_card {
 	enum net_kind kind;
-	char ifname[NET_IFNAME_MAX + 1]; /* NET_TAP */
+	char ifname[NET_IFNAME_MAX + 1]; /* NET_TAP, NET_SWITCH */
 	bool has_mac;
 	u8 mac[NET_MAC_SIZE];
 };
@@ -25,7 +25,8 @@ struct net_forward {
 
 #define NET_TEXT_MAX 48
 
-/* "user", "tap:IF" or "none", and ",mac=..". NULL, or what was expected. */
+/* "user", "tap:IF", "switch[:NAME]" or "none", and ",mac=..". NULL, or what was
+ * expected. */
 const char *net_card_parse(const char *text, struct net_card *card);
 /* "[ADDR:]HOST:GUEST[/udp|/tcp]"; without ADDR 127.0.0.1. NULL, or what was
  * expected. */

@@ -31,9 +31,15 @@ static int open_one(struct nets *all, const struct vm_config *cfg, bool *forward
 	unsigned i = all->count;
 	const struct net_card *card = &cfg->nets[i];
 	struct net_port *p;
-	int r = card->kind == NET_TAP ? net_tap_open(card->ifname, &p, err) :
-					net_user_open(&p, err);
+	int r;
 
+	if (card->kind == NET_SWITCH)
+		return config_complain(cfg, KEY_NET, -EINVAL, err,
+				       "switch:%s: only bare metal has switches (`trivet "
+				       "image`); expected user or tap:INTERFACE",
+				       card->ifname);
+	r = card->kind == NET_TAP ? net_tap_open(card->ifname, &p, err) :
+				    net_user_open(&p, err);
 	if (r)
 		return r;
 	config_net_mac(cfg, i, p->netdev.mac);

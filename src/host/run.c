@@ -8,6 +8,7 @@
 #include "hugepages.h"
 #include "knobs.h"
 #include "log.h"
+#include "placement.h"
 #include "sandbox.h"
 #include "stats.h"
 
@@ -202,7 +203,7 @@ static int run_host(struct host *h, struct error *err)
 	const struct engine_ops *engine = engines_choose(h->cfg->engine, err);
 	int status = STATUS_USAGE;
 
-	if (!engine || check_memory(h->cfg, err))
+	if (!engine || check_memory(h->cfg, err) || placement_apply(h->cfg, err))
 		return status;
 	if (open_blobs(&h->machine_config, h->cfg, err))
 		return status;
@@ -263,6 +264,7 @@ int run_machine(const struct vm_config *cfg, enum stats_form stats)
 		.balloon = cfg->balloon,
 		.balloon_size = cfg->balloon_size,
 		.testdev = cfg->testdev,
+		.bad_access_stops = cfg->bad_access_stops,
 	};
 	status = run_host(h, &err);
 	if (status == STATUS_USAGE && err.msg[0])

@@ -17,12 +17,12 @@
 /* What the library fills in; NULL: the key is not there. */
 struct vmfile {
 	char *name, *engine, *cpu, *memory, *kernel, *initrd, *append, *console;
-	u64 *cpus;
+	u64 *cpus, *weight;
 	double *timeout;
 	int *hvc, *testdev, *sandbox, *hugepages;
 	char **disks, **ports;
 	unsigned disks_count, ports_count;
-	char *vsock, *balloon;
+	char *vsock, *balloon, *cpuset, *on_bad_access;
 	char **net, **publish;
 	unsigned net_count, publish_count;
 };
@@ -56,6 +56,8 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(console, 4095),
 	CYAML_FIELD_UINT_PTR("cpus", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			     struct vmfile, cpus),
+	CYAML_FIELD_UINT_PTR("weight", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct vmfile, weight),
 	CYAML_FIELD_FLOAT_PTR("timeout", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			      struct vmfile, timeout),
 	CYAML_FIELD_ENUM_PTR("hvc",
@@ -80,6 +82,8 @@ static const cyaml_schema_field_t fields[] = {
 			     struct vmfile, ports, &port_schema, 0, 1024),
 	TEXT(vsock, 4095),
 	TEXT(balloon, 32),
+	TEXT(cpuset, 255),
+	TEXT(on_bad_access, 16),
 	CYAML_FIELD_SEQUENCE("net", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 			     struct vmfile, net, &line_schema, 0, 1024),
 	CYAML_FIELD_SEQUENCE("publish", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -139,6 +143,8 @@ static const char *key_expects(const char *key)
 {
 	if (!strcmp(key, "cpus"))
 		return "a number from 1 to 32";
+	if (!strcmp(key, "weight"))
+		return "a number from 1 to 10000";
 	if (!strcmp(key, "timeout"))
 		return "a number of seconds";
 	if (!strcmp(key, "testdev") || !strcmp(key, "hvc") || !strcmp(key, "sandbox") ||
@@ -149,7 +155,7 @@ static const char *key_expects(const char *key)
 	if (!strcmp(key, "ports"))
 		return "a list of ports, each a line `- NAME=FILE` or `- NAME=unix:PATH`";
 	if (!strcmp(key, "net"))
-		return "a list of network cards, each a line `- user` or `- tap:INTERFACE`";
+		return "a list of network cards, each a line `- user`, `- tap:INTERFACE` or `- switch`";
 	if (!strcmp(key, "publish"))
 		return "a list of port forwards, each a line `- HOST:GUEST`";
 	return "text";
@@ -309,6 +315,11 @@ static int apply_all(const struct apply *a, const struct vmfile *f)
 	    (r = apply_text(a, KEY_BALLOON, f->balloon)))
 		return r;
 	if (f->sandbox && (r = apply_number(a, KEY_SANDBOX, (u64)*f->sandbox)))
+		return r;
+	if (f->weight && (r = apply_number(a, KEY_WEIGHT, *f->weight)))
+		return r;
+	if ((r = apply_text(a, KEY_CPUSET, f->cpuset)) ||
+	    (r = apply_text(a, KEY_BAD_ACCESS, f->on_bad_access)))
 		return r;
 	if ((r = apply_lines(a, KEY_NET, f->net, f->net_count)) ||
 	    (r = apply_lines(a, KEY_PUBLISH, f->publish, f->publish_count)))

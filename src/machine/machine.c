@@ -106,6 +106,7 @@ int machine_create(struct vm *vm, const struct machine_config *config,
 		return error_set(err, -ENOMEM, "machine: out of memory");
 	m->vm = vm;
 	m->config = *config;
+	vm->bad_access_stops = config->bad_access_stops;
 	if (!m->config.kernel.name)
 		m->config.kernel.name = "kernel";
 	if (!m->config.initrd.name)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the bare-metal tests: the hypervisor in QEMU's emulation of AMD-V."""
+import gzip
 import os
 import re
 import socket
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TRIVET = ROOT / 'build/trivet'
 HYPERVISOR = ROOT / 'build/trivet-x86.elf'
 GUEST = ROOT / 'build/guest'
+KERNELS = ROOT / 'build/kernels'
 BOOT_SECONDS = 150
 PROMPT = r'/root # '
 
@@ -106,6 +108,23 @@ def vmfile(path, name, **keys):
             'initrd': GUEST / 'initrd.gz', 'append': 'console=ttyS0', **keys}
     path.write_text(f'name: {name}\n' + ''.join(f'{k}: {v}\n' for k, v in keys.items()))
     return path
+
+
+def kernel_file(tmp_path, name, kernel, **keys):
+    """A VM file for a test kernel."""
+    keys = {'memory': '32M', 'kernel': KERNELS / f'{kernel}.elf', 'testdev': 'true', **keys}
+    path = tmp_path / f'{name}.yaml'
+    path.write_text(f'name: {name}\n' + ''.join(f'{k}: {v}\n' for k, v in keys.items()))
+    return path
+
+
+def initrd_with(tree, out):
+    """The small RAM disk with that of a tree behind it, which wins."""
+    names = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+    made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
+                          input=names, stdout=subprocess.PIPE, check=True).stdout
+    out.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
+    return out
 
 
 def image(*files, out):

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian on the bare-metal hypervisor."""
-import gzip
 import re
-import subprocess
 
 import pytest
-from conftest import GUEST, PROMPT, bundle, image, vmfile
+from conftest import GUEST, PROMPT, bundle, image, initrd_with, vmfile
 
 
 @pytest.mark.parametrize('cpu,cpus', [('max', 1), ('EPYC,+svm,+npt', 2)])
@@ -75,12 +73,7 @@ def with_virtio(tmp_path):
                               'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci',
                               'block/virtio_blk']):
         (tree / f'mod/{i}.ko').write_bytes((drivers / f'{name}.ko').read_bytes())
-    names = subprocess.run(['find', '.'], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
-    made = subprocess.run(['cpio', '--quiet', '-o', '-H', 'newc', '-R', '0:0'], cwd=tree,
-                          input=names, stdout=subprocess.PIPE, check=True).stdout
-    out = tmp_path / 'initrd'
-    out.write_bytes((GUEST / 'initrd.gz').read_bytes() + gzip.compress(made, 1))
-    return out
+    return initrd_with(tree, tmp_path / 'initrd')
 
 
 def test_a_disk_from_the_bundle(machine, tmp_path):

@@ -252,6 +252,29 @@ static void test_bus_access(void **state)
 	assert_int_equal(bus_read(bus, NULL, 0x200, 8), -1);
 }
 
+/* Memory that is nobody's: all ones, counted, and the end where that was asked for. */
+static void test_bad_accesses(void **state)
+{
+	struct latch l = { { 0 } };
+	struct vcpu *v = vm.vcpus[0];
+
+	(void)state;
+	assert_int_equal(add(&vm.mmio, 0x1000, 4, &l), 0);
+	assert_int_equal(vcpu_mmio_read(v, gpa(0x5000), 8), -1);
+	vcpu_mmio_write(v, gpa(0x1002), 4, 0x11223344);
+	assert_int_equal(v->stats.bad_bytes, 10);
+	assert_int_equal(vm_stop_reason(&vm), VM_RUNS);
+	vm.bad_access_stops = true;
+	(void)vcpu_mmio_read(v, gpa(0x1000), 4);
+	(void)vcpu_io_read(v, 0x5000, 4); /* ports are not memory */
+	assert_int_equal(bus_read(&vm.mmio, NULL, 0x5000, 4), 0xffffffff); /* nor is that the guest */
+	assert_int_equal(vm_stop_reason(&vm), VM_RUNS);
+	vcpu_mmio_write(v, gpa(0x1002), 4, 0);
+	assert_int_equal(vm_stop_reason(&vm), VM_CRASHED);
+	assert_string_equal(vm.stop_text, "vCPU 0: write to guest-physical 0x1004, where there is "
+			    "neither memory nor a device (on_bad_access: stop)");
+}
+
 /* --- lines, timers, memory ---------------------------------------------------- */
 
 static unsigned line_log[8][2], line_count;
@@ -547,7 +570,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_bus_ranges),	     T(test_bus_access),
+		T(test_bus_ranges),	     T(test_bus_access), T(test_bad_accesses),
 		T(test_irq_lines_report_changes_only),
 		T(test_timers),		     T(test_memory_bounds),
 		T(test_step_io),	     T(test_step_halts_and_wakes), T(test_step_times),

@@ -181,6 +181,9 @@ static struct bundle *good_bundle(u64 *size)
 	b->size = *size;
 	b->vm_count = 1;
 	strcpy(b->vms[0].name, "a");
+	b->vms[0].weight = 1;
+	b->vms[0].net_count = 1;
+	strcpy(b->vms[0].nets[0].sw, "lan-1");
 	b->vms[0].kernel = (struct bundle_part){ align_up(sizeof *b, 4096), 4096 };
 	b->vms[0].disk_count = 1;
 	b->vms[0].disks[0].part = (struct bundle_part){ align_up(sizeof *b, 4096) + 4096, 8192 };
@@ -223,14 +226,48 @@ static void damage(struct bundle *b, unsigned how)
 	case 13: vm->disks[0].part.size = 0; break;
 	case 14: vm->kernel.offset += 8; break;
 	case 15: vm->name[0] = 0; break;
+	case 16: vm->flags = 0x80; break;
+	case 17: vm->weight = 0; break;
+	case 18: vm->weight = BUNDLE_MAX_WEIGHT + 1; break;
+	case 19: vm->net_count = BUNDLE_MAX_NETS + 1; break;
+	case 20: vm->net_count = 2; break; /* the second has no switch's name */
+	case 21: memset(vm->nets[0].sw, 'x', sizeof vm->nets[0].sw); break;
+	case 22: vm->nets[0].sw[0] = '\n'; break;
+	case 23: vm->nets[0].mac[0] = 1; break;
 	default: b->vm_count = 2; /* the second is all zeroes */
 	}
+}
+
+/* One bit wrong anywhere, or an end anywhere: an answer, from these bytes alone. */
+static void test_bundle_bits_and_ends(void **state)
+{
+	struct error err = { "" };
+	unsigned refused = 0;
+	u64 size;
+	struct bundle *b = good_bundle(&size);
+
+	(void)state;
+	for (u64 bit = 0; bit < 8 * (sizeof *b - (BUNDLE_MAX_VMS - 2) * sizeof *b->vms); bit++) {
+		((u8 *)b)[bit / 8] ^= (u8)(1u << bit % 8);
+		refused += bundle_check(b, size, &err) != 0;
+		((u8 *)b)[bit / 8] ^= (u8)(1u << bit % 8);
+	}
+	/* magic, version, count, size, flags, offsets and sizes, ... */
+	assert_true(refused > 300);
+	for (u64 end = 0; end < size; end += end < 128 ? 1 : 511) {
+		u8 *cut = malloc(end ? end : 1);
+
+		memcpy(cut, b, end);
+		assert_int_equal(bundle_check(cut, end, &err), -EINVAL);
+		free(cut);
+	}
+	free(b);
 }
 
 static void test_bundle_damaged(void **state)
 {
 	(void)state;
-	for (unsigned how = 0; how <= 16; how++) {
+	for (unsigned how = 0; how <= 24; how++) {
 		struct error err = { "" };
 		u64 size;
 		struct bundle *b = good_bundle(&size);
@@ -314,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_options_bad),
 		cmocka_unit_test(test_bundle_good),
 		cmocka_unit_test(test_bundle_damaged),
+		cmocka_unit_test(test_bundle_bits_and_ends),
 		cmocka_unit_test(test_ramdisk),
 	};
 

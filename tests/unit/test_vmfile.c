@@ -53,6 +53,54 @@ static void test_all_keys(void **state)
 	}
 }
 
+static void test_placement(void **state)
+{
+	struct vm_config cfg;
+	struct error err;
+	u64 cpus;
+
+	(void)state;
+	assert_int_equal(parse(&cfg, "kernel: k\n", &err), 0);
+	assert_true(cfg.weight == 100 && cfg.cpuset == 0 && !cfg.bad_access_stops);
+	config_fini(&cfg);
+	assert_int_equal(parse(&cfg, "weight: 300\ncpuset: 0,2-4,63\non_bad_access: stop\n"
+			       "net: [switch, \"switch:lan_1\"]\n", &err), 0);
+	assert_true(cfg.weight == 300 && cfg.bad_access_stops);
+	assert_true(cfg.cpuset == (BIT(0) | BIT(2) | BIT(3) | BIT(4) | BIT(63)));
+	assert_true(cfg.nets[0].kind == NET_SWITCH && cfg.nets[1].kind == NET_SWITCH);
+	assert_string_equal(cfg.nets[0].ifname, "default");
+	assert_string_equal(cfg.nets[1].ifname, "lan_1");
+	config_fini(&cfg);
+	assert_true(cpuset_parse("7", &cpus) && cpus == BIT(7));
+	assert_true(cpuset_parse("0-63", &cpus) && cpus == ~(u64)0);
+}
+
+static void test_placement_bad(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "weight: 0", "1 to 10000" },	  { "weight: 10001", "1 to 10000" },
+		{ "weight: much", "1 to 10000" }, { "weight: -1", "1 to 10000" },
+		{ "cpuset: \"\"", "0 to 63" },	  { "cpuset: 64", "0 to 63" },
+		{ "cpuset: 3-1", "0 to 63" },	  { "cpuset: 1,", "0 to 63" },
+		{ "cpuset: 1-", "0 to 63" },	  { "cpuset: 99999999999999999999", "0 to 63" },
+		{ "cpuset: 1 2", "0 to 63" },	  { "on_bad_access: crash", "ignore or stop" },
+		{ "net: [\"switch:\"]", "switch:" }, { "net: [\"switch:a b\"]", "1 to 15 letters" },
+		{ "net: [\"switch:abcdefghijklmnop\"]", "1 to 15 letters" },
+		{ "net: [switches]", "expected user, tap:INTERFACE, switch" },
+	};
+	struct vm_config cfg;
+	struct error err;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (parse(&cfg, bad[i][0], &err) != -EINVAL)
+			fail_msg("taken: %s", bad[i][0]);
+		if (!strstr(err.msg, bad[i][1]))
+			fail_msg("%s", err.msg);
+		config_fini(&cfg);
+	}
+}
+
 static void test_disks(void **state)
 {
 	struct vm_config cfg;
@@ -308,6 +356,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_keys),
+		cmocka_unit_test(test_placement),
+		cmocka_unit_test(test_placement_bad),
 		cmocka_unit_test(test_disks), cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_load_faults),

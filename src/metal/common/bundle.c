@@ -6,6 +6,7 @@
 #include <trivet/string.h>
 
 #define SECTOR 512
+#define BUNDLE_FLAGS (BUNDLE_TESTDEV | BUNDLE_HVC | BUNDLE_BAD_ACCESS_STOPS)
 
 bool bundle_is(const void *data, u64 size)
 {
@@ -27,6 +28,29 @@ static bool part_ok(const struct bundle_part *p, u64 size)
 			    range_within(p->offset, p->size, 0, size));
 }
 
+/* As `trivet image` writes them; they become part of messages. */
+static bool switch_name_ok(const char *s, size_t size)
+{
+	if (!text_ends(s, size) || !*s)
+		return false;
+	for (; *s; s++)
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+		      (*s >= '0' && *s <= '9') || *s == '-' || *s == '_'))
+			return false;
+	return true;
+}
+
+static bool nets_ok(const struct bundle_vm *vm)
+{
+	if (vm->net_count > BUNDLE_MAX_NETS)
+		return false;
+	for (u32 i = 0; i < vm->net_count; i++)
+		if (!switch_name_ok(vm->nets[i].sw, sizeof vm->nets[i].sw) ||
+		    vm->nets[i].mac[0] & 1)
+			return false;
+	return true;
+}
+
 /* NULL, or what is wrong. */
 static const char *vm_fault(const struct bundle_vm *vm, u64 size)
 {
@@ -40,6 +64,12 @@ static const char *vm_fault(const struct bundle_vm *vm, u64 size)
 		return "its kernel";
 	if (!part_ok(&vm->initrd, size))
 		return "its initrd";
+	if (vm->flags & ~(u32)BUNDLE_FLAGS)
+		return "its flags";
+	if (!vm->weight || vm->weight > BUNDLE_MAX_WEIGHT)
+		return "its weight";
+	if (!nets_ok(vm))
+		return "a network card";
 	if (vm->disk_count > BUNDLE_MAX_DISKS)
 		return "its number of disks";
 	for (u32 i = 0; i < vm->disk_count; i++)

@@ -126,18 +126,30 @@ const struct chardev_ops console_chardev_ops = {
 
 #define ESCAPE 0x1d /* Ctrl-] */
 
+/* How many bytes its device took. */
+static size_t offer(struct metal_vm *vm, const u8 *data, size_t n)
+{
+	size_t took = 0;
+
+	platform_mutex_lock(&vm->vm.lock);
+	if (vm->chardev.receive)
+		took = vm->chardev.receive(vm->chardev.receive_ctx, data, n);
+	platform_mutex_unlock(&vm->vm.lock);
+	return took;
+}
+
 static void to_guest(struct metal *m)
 {
 	struct metal_console *c = &m->console;
 	struct metal_vm *vm = c->focus < m->vm_count ? m->vms[c->focus] : NULL;
 	size_t took = 0;
 
-	if (!c->input_count || !vm || !vm->alive)
+	if (!c->input_count || !vm)
 		return;
-	platform_mutex_lock(&vm->vm.lock);
-	if (vm->chardev.receive)
-		took = vm->chardev.receive(vm->chardev.receive_ctx, c->input, c->input_count);
-	platform_mutex_unlock(&vm->vm.lock);
+	platform_mutex_lock(&vm->life);
+	if (vm->alive)
+		took = offer(vm, c->input, c->input_count);
+	platform_mutex_unlock(&vm->life);
 	c->input_count -= (unsigned)took;
 	memmove(c->input, c->input + took, c->input_count);
 }

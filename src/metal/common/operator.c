@@ -24,48 +24,65 @@ static void close_menu(struct metal *m)
 		      m->vms[m->console.focus]->name);
 }
 
-static void list(struct metal *m)
-{
-	for (unsigned i = 0; i < m->vm_count; i++) {
-		const struct metal_vm *vm = m->vms[i];
+/* --- commands on a machine, with vm->life while it is alive ------------------------------ */
 
-		console_print(m, "%u%s %s: %s, %u vCPUs, %llu MiB\r\n", i,
-			      i == m->console.focus ? "*" : " ", vm->name,
-			      vm->alive ? "runs" : "ended", vm->config.cpus,
-			      (unsigned long long)(vm->config.memory >> 20));
-	}
-	console_print(m, "memory free: %llu KiB\r\n", (unsigned long long)m->pages.free << 2);
+static void pause(struct metal_vm *vm)
+{
+	sched_pause(vm);
 }
 
-static void stats_cpu(struct metal *m, const struct vcpu *v)
+static void resume(struct metal_vm *vm)
 {
-	for (unsigned r = 0; r < EXIT_REASON_COUNT; r++)
-		if (v->stats.exits[r])
-			console_print(m, "  vCPU %u: %s %llu\r\n", v->index,
-				      exit_reason_name((enum exit_reason)r),
-				      (unsigned long long)v->stats.exits[r]);
-	console_print(m, "  vCPU %u: interrupts %llu, halts %llu, asleep %llu ms\r\n", v->index,
-		      (unsigned long long)v->stats.injected, (unsigned long long)v->stats.halts,
-		      (unsigned long long)(v->stats.halted_ns / 1000000));
+	sched_resume(vm);
 }
 
-static void stats(struct metal *m, struct metal_vm *vm)
+/* A machine that is paused has to run to its end. */
+static void reset(struct metal_vm *vm)
 {
-	for (unsigned i = 0; vm->alive && i < vm->vm.vcpu_count; i++)
-		stats_cpu(m, vm->vm.vcpus[i]);
-	for (unsigned i = 0; i < m->cpu_count; i++)
-		console_print(m, "processor %u: asleep %llu ms of %llu\r\n", i,
-			      (unsigned long long)(m->cpus[i]->idle_ns / 1000000),
-			      (unsigned long long)(platform_clock_ns() / 1000000));
+	vm_stop(&vm->vm, VM_RESET, 0, "the operator's reset");
+	sched_resume(vm);
 }
 
-static void end(struct metal_vm *vm, enum vm_stop reason, const char *why)
+static void stop(struct metal_vm *vm)
 {
-	if (vm->alive)
-		vm_stop(&vm->vm, reason, 0, "%s", why);
+	vm_stop(&vm->vm, VM_QUIT, 0, "by the operator");
+	sched_resume(vm);
 }
 
-/* The VM that the digits at s name, or the one in front when there are none. */
+static void with_life(struct metal *m, struct metal_vm *vm, void (*what)(struct metal_vm *vm))
+{
+	bool alive;
+
+	platform_mutex_lock(&vm->life);
+	alive = vm->alive;
+	if (alive)
+		what(vm);
+	platform_mutex_unlock(&vm->life);
+	if (!alive)
+		console_print(m, "%s has ended\r\n", vm->name);
+}
+
+/* --- lines --------------------------------------------------------------------------------- */
+
+static void help(struct metal *m)
+{
+	static const char *const lines[] = {
+		"N or NAME    the console to this machine",
+		"list         machines: state, memory, weight, processors",
+		"memory       where the memory is",
+		"stats [N]    exits by cause with their cycles, time asleep, network",
+		"pause [N]    no instruction of it runs any more, until ...",
+		"resume [N]   ... it goes on",
+		"reset [N]    as its reset button",
+		"stop [N]     it ends at once",
+		"help         this (without N: the machine that has the console)",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+		console_print(m, "%s\r\n", lines[i]);
+}
+
+/* The VM that s names by number or name, or the one in front when there is nothing. */
 static struct metal_vm *which(struct metal *m, const char *s)
 {
 	unsigned n = 0;
@@ -74,6 +91,9 @@ static struct metal_vm *which(struct metal *m, const char *s)
 		s++;
 	if (!*s)
 		return m->vms[m->console.focus];
+	for (unsigned i = 0; i < m->vm_count; i++)
+		if (!strcmp(m->vms[i]->name, s))
+			return m->vms[i];
 	for (; *s >= '0' && *s <= '9' && n < 1000; s++)
 		n = n * 10 + (unsigned)(*s - '0');
 	return !*s && n < m->vm_count ? m->vms[n] : NULL;
@@ -86,30 +106,59 @@ static const char *after(const char *line, const char *word)
 	return strncmp(line, word, n) || (line[n] && line[n] != ' ') ? NULL : line + n;
 }
 
-static bool command(struct metal *m, const char *line)
+static bool command_all(struct metal *m, const char *line)
 {
-	static const char *const words[] = { "stats", "reset", "stop", "" };
-	struct metal_vm *vm = NULL;
-	unsigned w = 0;
+	static const struct {
+		const char *word;
+		void (*what)(struct metal *m);
+	} words[] = {
+		{ "list", operator_list }, { "memory", operator_memory }, { "help", help },
+	};
 
-	if (!strcmp(line, "list")) {
-		list(m);
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(line, words[i].word)) {
+			words[i].what(m);
+			return true;
+		}
+	return false;
+}
+
+static bool command_one(struct metal *m, const char *line)
+{
+	static const struct {
+		const char *word;
+		void (*what)(struct metal_vm *vm);
+	} words[] = {
+		{ "pause", pause }, { "resume", resume }, { "reset", reset }, { "stop", stop },
+	};
+	const char *rest = after(line, "stats");
+	struct metal_vm *vm = rest ? which(m, rest) : NULL;
+
+	if (vm) {
+		operator_stats(m, vm);
 		return true;
 	}
-	for (; w < ARRAY_SIZE(words) && !vm; w++) {
-		const char *rest = words[w][0] ? after(line, words[w]) : line;
-
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		rest = after(line, words[i].word);
 		vm = rest ? which(m, rest) : NULL;
+		if (vm) {
+			with_life(m, vm, words[i].what);
+			return true;
+		}
 	}
-	if (!vm)
-		return false;
-	switch (w - 1) {
-	case 0: stats(m, vm); break;
-	case 1: end(vm, VM_RESET, "the operator's reset"); break;
-	case 2: end(vm, VM_QUIT, "by the operator"); break;
-	default: console_focus(m, vm->index);
-	}
-	return true;
+	return false;
+}
+
+static bool command(struct metal *m, const char *line)
+{
+	struct metal_vm *vm;
+
+	if (command_all(m, line) || command_one(m, line))
+		return true;
+	vm = which(m, line);
+	if (vm)
+		console_focus(m, vm->index);
+	return vm;
 }
 
 static void run_line(struct metal *m)
@@ -119,8 +168,7 @@ static void run_line(struct metal *m)
 	c->command[c->command_count] = 0;
 	console_print(m, "\r\n");
 	if (!command(m, c->command))
-		console_print(m, "a VM's number to switch to it, list, stats [N], reset [N], "
-			      "stop [N]\r\n");
+		console_print(m, "not understood; help shows the commands\r\n");
 	close_menu(m);
 }
 

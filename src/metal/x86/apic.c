@@ -61,6 +61,8 @@ void apic_init(struct metal *m, const struct acpi_info *a)
 {
 	struct x86_metal *x = x86_of(m);
 
+	if (!(cpuid(1, 0).d & BIT(9)) || !a->lapic)
+		metal_die("no local APIC; expected one, switched on in the firmware's set-up");
 	pic_silence();
 	x->lapic = a->lapic;
 	x->x2apic = (rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD) != 0;
