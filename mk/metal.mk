@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The bare-metal hypervisor: the freestanding rooms and src/metal in one image.
 METAL_SRC := $(sort $(wildcard src/lib/*.c src/core/*.c src/arch/x86/*.c src/arch/x86/*.S \
-	src/device/*.c src/pci/*.c src/virtio/*.c src/machine/*.c src/engine/svm/*.c src/engine/svm/*.S \
+	src/device/*.c src/pci/*.c src/virtio/*.c src/machine/*.c src/engine/hw/*.c \
+	src/engine/svm/*.c src/engine/svm/*.S \
 	src/metal/common/*.c src/metal/x86/*.c src/metal/x86/*.S))
 METAL_OBJ := $(METAL_SRC:%=build/obj/metal/%.o)
 # No red zone: interrupts come on the running stack. The guest's FPU state is in the

@@ -7,6 +7,8 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=build/unit/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 10
+# A test program that hangs ends after so long, as failed.
+UNIT_SECONDS ?= 300
 
 TEST_CFLAGS := $(filter-out -Wmissing-prototypes,$(BASE_CFLAGS)) -Itests/unit -D_GNU_SOURCE
 libs_of = $(shell sed -n 's,^// LIBS: ,,p' $(1))
@@ -35,7 +37,7 @@ build/fuzz/%: tests/fuzz/%.c build/obj/fuzz/fake_platform.o build/obj/fuzz/libtr
 .PHONY: unit fuzz
 unit: $(UNIT_BIN) ## unit tests, under ASan and UBSan
 	@fail=0; printf '%s\n' $^ | xargs -P$(JOBS) -I{} sh -c \
-		'{} >{}.log 2>&1 || { echo "FAILED {}"; tail -n 40 {}.log; exit 1; }' || fail=1; \
+		'timeout $(UNIT_SECONDS) {} >{}.log 2>&1 || { echo "FAILED {}"; tail -n 40 {}.log; exit 1; }' || fail=1; \
 	cat $(UNIT_BIN:=.log) | awk '/^\[  PASSED  \]/ {p += $$4} /^\[  FAILED  \] [0-9]+ test/ {f += $$4} \
 		END {printf "unit: %d passed, %d failed\n", p, f}'; exit $$fail
 

@@ -4,45 +4,24 @@ import hashlib
 import os
 import re
 import subprocess
-import tempfile
-import time
 
 import pytest
-from conftest import BOOT_SECONDS, GUEST, TRIVET, Result, one_line, trivet
-from virtio_guest import arguments
+from conftest import BOOT_SECONDS, GUEST, one_line, trivet
+from virtio_guest import Running, arguments
 
 
-def typing(text, *args):
-    """As trivet(), with text typed every few seconds: until it is open, a tty forgets."""
-    end = time.monotonic() + BOOT_SECONDS
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen([str(TRIVET), *map(str, args)], stdin=subprocess.PIPE,
-                                 stdout=out, stderr=err)
-        while child.poll() is None:
-            time.sleep(1)
-            if time.monotonic() > end:
-                child.kill()
-            if text:
-                try:
-                    os.write(child.stdin.fileno(), text)
-                except BrokenPipeError:
-                    pass
-        child.stdin.close()
-        texts = []
-        for f in (out, err):
-            f.seek(0)
-            texts.append(f.read().decode(errors='replace'))
-    return Result(child.returncode, *texts)
+def sound(r):
+    """What the guest said, if it came to the script's end without a fault."""
+    assert r.status == 0 and 'TEST END' in r.out and 'FAILED' not in r.out, r
+    assert 'KERNEL' not in r.out, r
+    return r.out.replace('\r', '')
 
 
 @pytest.fixture
 def guest(tmp_path):
     """run(script, *options): what a guest with the virtio drivers says of script."""
-    def run(script, *options, typed=b''):
-        r = typing(typed, *arguments(tmp_path, script, *options))
-        assert r.status == 0 and 'TEST END' in r.out and 'FAILED' not in r.out, r
-        assert 'KERNEL' not in r.out, r
-        return r.out.replace('\r', '')
+    def run(script, *options):
+        return sound(trivet(*arguments(tmp_path, script, *options), timeout=BOOT_SECONDS))
     return run
 
 
@@ -114,18 +93,22 @@ sync
     assert rw == bytes(want)
 
 
-def test_console(guest):
+def test_console(tmp_path):
     """hvc0: input, and much output. (Linux polls for it and counts our interrupts as
     unhandled: after 100000 it says so, so not that much.)"""
-    out = guest('''
+    run = Running(*arguments(tmp_path, '''
 # a console among ports comes a moment after its driver
 until (exec </dev/hvc0) 2>/dev/null; do sleep 0.1; done
 exec </dev/hvc0 >/dev/hvc0 2>&1
 stty -echo
-while ! read -t 1 line; do :; done
+echo READY
+read line
 echo "read [$line]"
 seq 100000 120000
-''', '--hvc', typed=b'typed at the console\n')
+''', '--hvc'), stdin=subprocess.PIPE)
+    run.wait_for('READY')
+    run.child.stdin.write(b'typed at the console\n')
+    out = sound(run.end())
     assert 'read [typed at the console]' in out
     numbers = re.findall(r'^\d{6}$', out, re.M)
     assert numbers == [str(n) for n in range(100000, 120001)]

@@ -58,8 +58,8 @@ def arguments(tmp_path, script, *options):
 class Running:
     """A guest that runs: what it says can be waited for, line by line."""
 
-    def __init__(self, *args):
-        self.child = subprocess.Popen([str(TRIVET), *map(str, args)], stdin=subprocess.DEVNULL,
+    def __init__(self, *args, stdin=subprocess.DEVNULL):
+        self.child = subprocess.Popen([str(TRIVET), *map(str, args)], stdin=stdin,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = []
 

@@ -43,50 +43,15 @@ int svm_probe(struct engine_caps *caps)
 	return why ? -ENODEV : 0;
 }
 
-/* Bits of CR4 by the CPUID bits that announce them. */
-static u64 cr4_bits(void)
-{
-	struct cpuid_out one = cpuid(1, 0), seven = { 0 };
-	u64 cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
-		  CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-
-	if (cpuid(0, 0).a >= 7)
-		seven = cpuid(7, 0);
-	cr4 |= one.c & BIT(17) ? CR4_PCIDE : 0;
-	cr4 |= one.c & BIT(26) ? CR4_OSXSAVE : 0;
-	cr4 |= seven.b & BIT(0) ? CR4_FSGSBASE : 0;
-	cr4 |= seven.b & BIT(7) ? CR4_SMEP : 0;
-	cr4 |= seven.b & BIT(20) ? CR4_SMAP : 0;
-	cr4 |= seven.c & BIT(2) ? CR4_UMIP : 0;
-	return cr4;
-}
-
 static void read_caps(struct svm_caps *k)
 {
-	struct cpuid_out svm = cpuid(0x8000000a, 0), ext = cpuid(0x80000001, 0);
+	struct cpuid_out svm = cpuid(0x8000000a, 0);
 
 	k->asids = svm.b;
 	k->next_rip = svm.d & BIT(3);
 	k->flush_asid = svm.d & BIT(6);
 	k->pause_filter = svm.d & BIT(10);
-	k->cr4 = cr4_bits();
-	k->xsave = (k->cr4 & CR4_OSXSAVE) != 0;
-	k->rdtscp = ext.d & BIT(27);
-	k->invpcid = cpuid(0, 0).a >= 7 && (cpuid(7, 0).b & BIT(10));
 	k->rdpru = cpuid(0x80000000, 0).a >= 0x80000008 && (cpuid(0x80000008, 0).b & BIT(4));
-}
-
-/* What guests are promised by every CPU model and no software can add. */
-static int check_promises(const struct svm_caps *k, struct error *err)
-{
-	if (k->asids < 2)
-		return error_set(err, -ENODEV, "AMD-V here has no address space numbers");
-	if (!k->xsave)
-		return error_set(err, -ENODEV, "this processor has no XSAVE");
-	if (!(k->cr4 & CR4_SMEP) || !(k->cr4 & CR4_SMAP))
-		platform_log(LOG_WARN, "this processor does not enforce SMEP or SMAP, "
-			     "which guests see");
-	return 0;
 }
 
 int svm_cpu_enable(void **cpu_data, struct error *err)
@@ -101,7 +66,10 @@ int svm_cpu_enable(void **cpu_data, struct error *err)
 	if (!cpu)
 		return error_set(err, -ENOMEM, "no memory for AMD-V");
 	read_caps(&cpu->caps);
-	r = check_promises(&cpu->caps, err);
+	hw_caps_read(&cpu->hw.caps);
+	r = hw_caps_check(&cpu->hw.caps, err);
+	if (!r && cpu->caps.asids < 2)
+		r = error_set(err, -ENODEV, "AMD-V here has no address space numbers");
 	if (r) {
 		platform_free(cpu, sizeof *cpu);
 		return r;
@@ -117,10 +85,9 @@ int svm_cpu_enable(void **cpu_data, struct error *err)
 	cpu->host_pa = metal_hpa(cpu->host_page).v;
 	cpu->next_asid = 1; /* 0 is the host's */
 	cpu->asid_generation = 1;
-	cpu->xcr0 = XCR0_X87;
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, metal_hpa(cpu->hsave_page).v);
-	xsetbv(0, cpu->xcr0);
+	hw_cpu_init(&cpu->hw);
 	vmsave(cpu->host_pa);
 	*cpu_data = cpu;
 	return 0;

@@ -14,6 +14,7 @@
 /* Everything that is not known to be harmless. APM vol. 2 15.9, 15.12. */
 void svm_vmcb_init(struct svm_vcpu *s)
 {
+	const struct svm_vm *vm = CONTAINER_OF(s->hw.vm, struct svm_vm, hw);
 	struct vmcb *b = s->vmcb;
 
 	memset(b, 0, sizeof *b);
@@ -31,18 +32,18 @@ void svm_vmcb_init(struct svm_vcpu *s)
 			I2_XSETBV;
 	if (s->caps.rdpru)
 		b->intercept2 |= I2_RDPRU;
-	if (s->caps.invpcid)
+	if (s->hw_caps.invpcid)
 		b->intercept3 |= BIT(2); /* INVPCID: bits 3:0 INVLPGB, ILLEGAL, it, MCOMMIT */
 	if (s->caps.pause_filter) {
 		b->intercept1 |= I1_PAUSE;
 		b->pause_count = 3000;
 		b->pause_threshold = 128;
 	}
-	b->iopm = metal_hpa(s->vm->iopm).v;
-	b->msrpm = metal_hpa(s->vm->msrpm).v;
+	b->iopm = metal_hpa(vm->iopm).v;
+	b->msrpm = metal_hpa(vm->msrpm).v;
 	b->virq = VIRQ_MASKING;
 	b->np_enable = 1;
-	b->ncr3 = metal_hpa(s->vm->npt).v;
+	b->ncr3 = metal_hpa(vm->hw.tables.top).v;
 }
 
 /* --- segments -------------------------------------------------------------------- */
@@ -76,17 +77,17 @@ static struct vmcb_seg *vmcb_segment(struct vmcb *b, unsigned n)
 
 void svm_pull_few(struct svm_vcpu *s)
 {
-	s->cpu.gpr[REG_RAX] = s->vmcb->rax;
-	s->cpu.gpr[REG_RSP] = s->vmcb->rsp;
-	s->cpu.rip = s->vmcb->rip;
+	s->hw.cpu.gpr[REG_RAX] = s->vmcb->rax;
+	s->hw.cpu.gpr[REG_RSP] = s->vmcb->rsp;
+	s->hw.cpu.rip = s->vmcb->rip;
 }
 
 void svm_push_few(struct svm_vcpu *s)
 {
-	s->vmcb->rax = s->cpu.gpr[REG_RAX];
-	s->vmcb->rsp = s->cpu.gpr[REG_RSP];
-	s->vmcb->rip = s->cpu.rip;
-	s->vmcb->tsc_offset = s->cpu.tsc_offset;
+	s->vmcb->rax = s->hw.cpu.gpr[REG_RAX];
+	s->vmcb->rsp = s->hw.cpu.gpr[REG_RSP];
+	s->vmcb->rip = s->hw.cpu.rip;
+	s->vmcb->tsc_offset = s->hw.cpu.tsc_offset;
 }
 
 /* --- everything ----------------------------------------------------------------------- */
@@ -94,13 +95,13 @@ void svm_push_few(struct svm_vcpu *s)
 /* PCIDs that the processor does not have: CR3 must not show them to it. */
 static bool pcid_in_software(const struct svm_vcpu *s)
 {
-	return (s->cpu.cr4 & ~s->caps.cr4 & CR4_PCIDE) != 0;
+	return (s->hw.cpu.cr4 & ~s->hw_caps.cr4 & CR4_PCIDE) != 0;
 }
 
 static void pull_msrs(struct svm_vcpu *s)
 {
 	const struct vmcb *b = s->vmcb;
-	struct x86_msrs *m = &s->cpu.msr;
+	struct x86_msrs *m = &s->hw.cpu.msr;
 
 	m->star = b->star;
 	m->lstar = b->lstar;
@@ -114,13 +115,13 @@ static void pull_msrs(struct svm_vcpu *s)
 
 void svm_pull(struct svm_vcpu *s)
 {
-	struct x86_cpu *c = &s->cpu;
+	struct x86_cpu *c = &s->hw.cpu;
 	struct vmcb *b = s->vmcb;
 
-	if (s->pulled)
+	if (s->hw.pulled)
 		return;
-	s->pulled = true;
-	svm_fpu_save(s);
+	s->hw.pulled = true;
+	hw_fpu_save(&s->hw);
 	for (unsigned n = 0; n < SEG_COUNT; n++)
 		c->seg[n] = seg_pull(vmcb_segment(b, n));
 	/* SS may be null in 64-bit mode: its DPL is the CPL all the same */
@@ -146,7 +147,7 @@ void svm_pull(struct svm_vcpu *s)
 
 static void push_msrs(struct svm_vcpu *s)
 {
-	const struct x86_msrs *m = &s->cpu.msr;
+	const struct x86_msrs *m = &s->hw.cpu.msr;
 	struct vmcb *b = s->vmcb;
 
 	b->star = m->star;
@@ -173,7 +174,7 @@ static void push_intercepts(struct svm_vcpu *s)
 		b->cr_read |= BIT(3);
 		b->cr_write |= BIT(3);
 	}
-	if (s->cpu.cr4 & ~s->caps.cr4 & CR4_UMIP) {
+	if (s->hw.cpu.cr4 & ~s->hw_caps.cr4 & CR4_UMIP) {
 		b->intercept1 |= umip;
 		b->cr_read |= BIT(0); /* SMSW */
 	}
@@ -181,12 +182,12 @@ static void push_intercepts(struct svm_vcpu *s)
 
 void svm_push(struct svm_vcpu *s)
 {
-	struct x86_cpu *c = &s->cpu;
+	struct x86_cpu *c = &s->hw.cpu;
 	struct vmcb *b = s->vmcb;
 
-	if (!s->pulled)
+	if (!s->hw.pulled)
 		return;
-	s->pulled = false;
+	s->hw.pulled = false;
 	for (unsigned n = 0; n < SEG_COUNT; n++)
 		*vmcb_segment(b, n) = seg_push(&c->seg[n]);
 	b->cpl = c->cpl;
@@ -196,37 +197,11 @@ void svm_push(struct svm_vcpu *s)
 	b->cr0 = c->cr0;
 	b->cr2 = c->cr2;
 	b->cr3 = pcid_in_software(s) ? c->cr3 & ~(u64)0xfff : c->cr3;
-	b->cr4 = c->cr4 & s->caps.cr4;
+	b->cr4 = c->cr4 & s->hw_caps.cr4;
 	b->efer = c->efer | EFER_SVME;
 	b->dr6 = c->dr[6];
 	b->dr7 = c->dr[7];
 	push_msrs(s);
 	push_intercepts(s);
 	b->irq_shadow = c->irq_shadow == 2;
-}
-
-/* --- FPU --------------------------------------------------------------------------------- */
-
-void svm_fpu_save(struct svm_vcpu *s)
-{
-	if (!s->fpu_loaded)
-		return;
-	s->fpu_loaded = false;
-	__asm__ volatile("fxsave64 %0" : "=m"(s->cpu.fx) : : "memory");
-}
-
-/*
- * FXRSTOR leaves the last-instruction pointers alone unless an exception is
- * pending (APM vol. 5, FXRSTOR): a load with none pending puts neutral values in
- * place of what another guest left.
- */
-void svm_fpu_load(struct svm_vcpu *s)
-{
-	static const u32 zero;
-
-	if (s->fpu_loaded)
-		return;
-	s->fpu_loaded = true;
-	__asm__ volatile("fnclex\n\temms\n\tfildl %1\n\tfxrstor64 %0"
-			 : : "m"(s->cpu.fx), "m"(zero) : "memory");
 }

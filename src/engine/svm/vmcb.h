@@ -95,12 +95,6 @@ enum { /* exit codes, appendix C */
 };
 #define VMEXIT_INVALID (~(u64)0)
 
-/* EXITINTINFO and EVENTINJ, 15.20 */
-#define EVENT_TYPE(v) ((unsigned)((v) >> 8) & 7)
-enum { EVENT_INTR = 0, EVENT_NMI = 2, EVENT_EXCP = 3, EVENT_SOFT = 4 };
-#define EVENT_ERROR BIT(11)
-#define EVENT_VALID BIT(31)
-
 /* virq, offset 060h */
 #define VIRQ_PENDING BIT(8)
 #define VIRQ_PRIO_MAX (BIT(16) | BIT(17) | BIT(18) | BIT(19))

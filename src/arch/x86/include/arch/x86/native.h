@@ -20,6 +20,11 @@ static inline void wrmsr(u32 index, u64 value)
 			 : "memory");
 }
 
+static inline void xsetbv(u32 index, u64 value)
+{
+	__asm__ volatile("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)));
+}
+
 struct cpuid_out {
 	u32 a, b, c, d;
 };

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engines on x86 processors' own virtualization (svm, vmx) share: src/engine/hw.
+ *
+ * A vCPU is a struct x86_cpu, the same that the interpreter works on. While the guest
+ * runs, hardware keeps most of it; the engine brings that over ("pulls" it), so that
+ * one instruction can be run by arch/x86, and puts it back. Everything here is the
+ * vCPU's thread's, on the processor where it runs, but where said.
+ */
+#ifndef TRIVET_HW_H
+#define TRIVET_HW_H
+
+#include <arch/x86/cpu.h>
+#include <trivet/engine.h>
+#include <trivet/mem.h>
+#include <trivet/platform.h>
+#include <trivet/vm.h>
+
+/* --- caps.c: what a processor of either maker has ------------------------------- */
+
+struct hw_caps {
+	bool xsave, rdtscp, invpcid;
+	u64 cr4; /* bits of CR4 that the processor has */
+};
+
+/* From CPUID, on the processor that calls. */
+void hw_caps_read(struct hw_caps *k);
+/* What guests are promised by every CPU model and no software can add: -ENODEV with
+ * a line when that is missing. */
+int hw_caps_check(const struct hw_caps *k, struct error *err);
+
+/* --- context.c: registers that neither VMRUN nor VM entry switches -------------- */
+
+/* One processor: what is loaded in it. */
+struct hw_cpu {
+	struct hw_caps caps;
+	u64 xcr0;
+	u32 tsc_aux;
+};
+
+struct hw_vcpu;
+
+/* cpu->caps is filled; puts the registers into a known state. */
+void hw_cpu_init(struct hw_cpu *cpu);
+/* The guest's FPU, XCR0, TSC_AUX and, when dr7 arms one, breakpoint addresses. */
+void hw_load(struct hw_vcpu *h, struct hw_cpu *cpu, u64 dr7);
+/* The guest's FPU into h->cpu.fx, or from there. Twice is harmless. */
+void hw_fpu_save(struct hw_vcpu *h);
+void hw_fpu_load(struct hw_vcpu *h);
+
+/* --- nested.c: guest-physical to physical ---------------------------------------- */
+
+/* Bits of an entry; bit 0 says "present" in both makers' formats. */
+struct hw_table_format {
+	u64 table; /* names the next table */
+	u64 leaf;  /* maps a page, to be read and executed */
+	u64 write; /* and written */
+	u64 large; /* maps 2 MiB or 1 GiB */
+	bool gib;  /* the processor has 1 GiB pages */
+};
+
+struct hw_tables {
+	struct hw_table_format format;
+	u64 *top; /* NULL until the first slot is mapped */
+	struct hw_page *pages; /* the tables, for freeing */
+};
+
+struct hw_slot {
+	u64 base, size;
+	u8 *host;
+	bool writable;
+};
+
+/* Maps a slot with pages as large as its alignment lets them be; -ENOMEM. */
+int hw_tables_map(struct hw_tables *t, const struct hw_slot *slot);
+void hw_tables_free(struct hw_tables *t);
+
+/* --- vm.c ------------------------------------------------------------------------ */
+
+/* The first member of the engine's own struct, which is vm->engine_data. */
+struct hw_vm {
+	struct hw_slot slots[MEM_MAX_SLOTS];
+	unsigned count;
+	struct hw_tables tables;
+	struct platform_mutex bus_lock; /* taken outside vm->lock */
+};
+
+void hw_vm_init(struct hw_vm *vm, const struct hw_table_format *format);
+void hw_vm_fini(struct hw_vm *vm);
+
+/* MSRs that the guest has to itself: they are switched with it, and arch/x86 would let
+ * every value through as the processor does. */
+extern const u32 hw_own_msrs[10];
+
+/* Parts of engine_ops, as they are. */
+int hw_map(struct vm *vm, const struct mem_slot *slot);
+void hw_flush_page(struct vm *vm, gpa_t page);
+void hw_irq_inject(struct vcpu *v, u8 vector);
+u64 hw_guest_tsc(struct vcpu *v);
+
+/* The first member of the engine's own struct, which is v->engine_data. */
+struct hw_vcpu {
+	struct x86_cpu cpu;
+	struct vcpu *v;
+	struct hw_vm *vm;
+	u64 event;	    /* on its way to the guest: HW_EVENT_* */
+	int pending_vector; /* interrupt to deliver, or -1 */
+	bool pending_nmi;
+	bool nmi_window;    /* leave run() when NMIs are unblocked */
+	bool pulled;	    /* cpu holds the whole state, not the hardware */
+	bool fpu_loaded;    /* the guest's FPU is in the processor's registers */
+	u32 flush;	    /* atomic: forget cached translations before the next entry */
+	unsigned on_cpu;    /* where it ran last */
+	u64 exits;
+};
+
+/* h is zeroed; h->cpu in its power-up state afterwards, and pulled. -ENOMEM. */
+int hw_vcpu_init(struct hw_vcpu *h, struct vcpu *v);
+void hw_vcpu_fini(struct hw_vcpu *h);
+/* The state comes from outside: what was about to be delivered is no more. */
+void hw_set_state(struct hw_vcpu *h, const void *arch_state);
+
+static inline struct hw_vcpu *hw_of(struct vcpu *v)
+{
+	return v->engine_data;
+}
+
+/* --- event.c: what is being delivered --------------------------------------------- */
+
+/*
+ * An event in the form that EXITINTINFO and EVENTINJ (APM vol. 2 15.20) have, and the
+ * interruption information of VMX (SDM vol. 3C 24.8.3) as well but for the error
+ * code: vector 7:0, type 10:8, error code 63:32.
+ */
+#define HW_EVENT_TYPE(e) ((unsigned)((e) >> 8) & 7)
+enum { HW_EVENT_INTR = 0, HW_EVENT_NMI = 2, HW_EVENT_EXCP = 3, HW_EVENT_SOFT = 4 };
+#define HW_EVENT_ERROR BIT(11)
+#define HW_EVENT_VALID BIT(31)
+
+/* An exception to raise at the next entry; error is ignored without has_error. */
+void hw_inject_exception(struct hw_vcpu *h, u8 vector, bool has_error, u32 error);
+/* The exit came in the middle of delivering e (VALID may be clear): again, then. */
+void hw_requeue_event(struct hw_vcpu *h, u64 e);
+/* Before an entry: h->event becomes the next to deliver, unless one is on its way.
+ * True: it is an NMI, which from now on blocks others. */
+bool hw_next_event(struct hw_vcpu *h);
+
+/* engine_ops' questions, with what only the engine knows: the guest's RFLAGS and
+ * whether it is behind STI or MOV SS, or in an NMI's handler. */
+bool hw_irq_ready(const struct hw_vcpu *h, u64 rflags, bool shadow);
+int hw_nmi_inject(struct hw_vcpu *h, bool blocked, bool shadow);
+/* NMIs can be taken (again), and one waits. */
+bool hw_nmi_window_opens(struct hw_vcpu *h, bool blocked, bool shadow);
+
+/* --- step.c: one instruction by arch/x86 -------------------------------------------- */
+
+/*
+ * Runs the instruction at h->cpu.rip, or delivers h->event. The state is pulled. True:
+ * leave run() with *x.
+ */
+bool hw_step(struct hw_vcpu *h, struct exit *x);
+/* Straight from an exit, with RAX in h->cpu: one port access that is no string. The
+ * caller moves on RIP. */
+void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write);
+/* CPUID's answer into the registers. */
+void hw_cpuid(struct hw_vcpu *h, bool code64);
+
+/* --- env.c ---------------------------------------------------------------------------- */
+
+extern const struct x86_env hw_env;
+
+#endif
