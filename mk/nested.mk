@@ -25,7 +25,7 @@ build/nested/bench_kvm: tests/nested/bench_kvm.c build/obj/release/kvm.a \
 	$(Q)$(CC) $(TEST_CFLAGS) -Isrc/engine/kvm -O2 -o $@ $^ -pthread
 
 .PHONY: bench-nested
-bench-nested: ## what the KVM engine adds to an exit, and its start, in the nested bed
+bench-nested: ## what the KVM engine adds to an exit, and its start beside QEMU's, in the nested bed
 	@tools/setup.sh build guest bench
 	@+$(SUBMAKE) build/trivet build/nested/bench_kvm guest-files
 	@/usr/bin/python3 tests/nested/bench.py

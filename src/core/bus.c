@@ -65,33 +65,27 @@ const struct bus_range *bus_find(const struct bus *bus, u64 addr)
 	return &bus->ranges[at - 1];
 }
 
-static __attribute__((noinline)) const struct bus_range *bus_find_new(struct bus *bus,
-								      u64 addr)
-{
-	const struct bus_range *r = bus_find(bus, addr);
-
-	if (r)
-		bus->last = (unsigned)(r - bus->ranges);
-	return r;
-}
-
-/*
- * The range that has all of size bytes at addr, and where in it; NULL when none
- * has. A guest mostly goes on with the device it was at.
- */
-static inline const struct bus_range *bus_place(struct bus *bus, u64 addr, unsigned size,
+/* The range that answered last, when it has all of size bytes at addr: a guest mostly
+ * goes on with the device it was at. */
+static inline const struct bus_range *bus_again(const struct bus *bus, u64 addr, unsigned size,
 						u64 *offset)
 {
 	const struct bus_range *r = &bus->ranges[bus->last];
 
 	*offset = addr - r->base;
-	if (unlikely(*offset >= r->size)) {
-		r = bus_find_new(bus, addr);
-		if (!r)
-			return NULL;
-		*offset = addr - r->base;
-	}
-	return likely(r->size - *offset >= size) ? r : NULL;
+	return likely(*offset < r->size && r->size - *offset >= size) ? r : NULL;
+}
+
+/* The range that has all of size bytes at addr, which is now the last; NULL when none
+ * has. */
+static const struct bus_range *bus_turn(struct bus *bus, u64 addr, unsigned size)
+{
+	const struct bus_range *r = bus_find(bus, addr);
+
+	if (!r)
+		return NULL;
+	bus->last = (unsigned)(r - bus->ranges);
+	return r->size - (addr - r->base) >= size ? r : NULL;
 }
 
 /* The low size bytes, 1 to 8 of them. */
@@ -100,13 +94,16 @@ static u64 low_bytes(u64 value, unsigned size)
 	return value & ~(u64)0 >> (64 - size * 8);
 }
 
-/* Across a range's end, or where nobody is: byte by byte. Apart, so that the way
- * of nearly every access stays short. */
-static __attribute__((noinline)) u64 read_split(struct bus *bus, struct vcpu *v, u64 addr,
-						unsigned size)
+/* At another device than last; across a range's end, or where nobody is, byte by byte.
+ * Apart, so that the way of nearly every access stays short. */
+static __attribute__((noinline)) u64 read_anew(struct bus *bus, struct vcpu *v, u64 addr,
+					       unsigned size)
 {
+	const struct bus_range *r = bus_turn(bus, addr, size);
 	u64 value = 0;
 
+	if (r)
+		return low_bytes(r->ops->read(r->ctx, v, addr - r->base, size), size);
 	if (size == 1) {
 		if (bus->missed && v)
 			bus->missed(v, addr, false);
@@ -117,32 +114,37 @@ static __attribute__((noinline)) u64 read_split(struct bus *bus, struct vcpu *v,
 	return value;
 }
 
-static __attribute__((noinline)) void write_split(struct bus *bus, struct vcpu *v, u64 addr,
-						  unsigned size, u64 value)
+static __attribute__((noinline)) void write_anew(struct bus *bus, struct vcpu *v, u64 addr,
+						 unsigned size, u64 value)
 {
-	if (size == 1 && bus->missed && v)
+	const struct bus_range *r = bus_turn(bus, addr, size);
+
+	if (r)
+		r->ops->write(r->ctx, v, addr - r->base, size, low_bytes(value, size));
+	else if (size == 1 && bus->missed && v)
 		bus->missed(v, addr, true);
-	for (unsigned i = 0; size > 1 && i < size; i++)
-		bus_write(bus, v, addr + i, 1, value >> (8 * i));
+	else
+		for (unsigned i = 0; size > 1 && i < size; i++)
+			bus_write(bus, v, addr + i, 1, value >> (8 * i));
 }
 
 u64 bus_read(struct bus *bus, struct vcpu *v, u64 addr, unsigned size)
 {
 	u64 offset;
-	const struct bus_range *r = bus_place(bus, addr, size, &offset);
+	const struct bus_range *r = bus_again(bus, addr, size, &offset);
 
 	if (unlikely(!r))
-		return read_split(bus, v, addr, size);
+		return read_anew(bus, v, addr, size);
 	return low_bytes(r->ops->read(r->ctx, v, offset, size), size);
 }
 
 void bus_write(struct bus *bus, struct vcpu *v, u64 addr, unsigned size, u64 value)
 {
 	u64 offset;
-	const struct bus_range *r = bus_place(bus, addr, size, &offset);
+	const struct bus_range *r = bus_again(bus, addr, size, &offset);
 
 	if (likely(r))
 		r->ops->write(r->ctx, v, offset, size, low_bytes(value, size));
 	else
-		write_split(bus, v, addr, size, value);
+		write_anew(bus, v, addr, size, value);
 }

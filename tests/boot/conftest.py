@@ -66,9 +66,9 @@ class Result:
         return f'status {self.status}\n--- stdout\n{self.out[-3000:]}\n--- stderr\n{self.err[-3000:]}'
 
 
-def trivet(*args, timeout=60, stdin=b'', cwd=None):
-    """Runs the program to its end; fails the test when it has to be killed."""
-    done = subprocess.run([str(TRIVET), *map(str, args)], input=stdin, timeout=timeout,
+def trivet(*args, timeout=60, stdin=b'', cwd=None, under=()):
+    """Runs the program, by the command under, to its end; fails the test when it has to be killed."""
+    done = subprocess.run([*under, str(TRIVET), *map(str, args)], input=stdin, timeout=timeout,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, check=False)
     return Result(done.returncode, done.stdout.decode(errors='replace'),
                   done.stderr.decode(errors='replace'))

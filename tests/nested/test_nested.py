@@ -2,6 +2,8 @@
 """The KVM engine under QEMU's emulated AMD-V, and the same VM file on both engines."""
 import re
 
+import pytest
+
 # Features that only one engine has: QEMU's CPU lacks some, and Linux derives some from others.
 SOFT_ONLY = {'vme', 'pcid', 'invpcid', 'invpcid_single', 'rdseed', '3dnowprefetch'}
 KVM_ONLY = {'pti'}
@@ -54,12 +56,20 @@ def test_lacking_features_are_said_once(steps):
     assert len(lines) == 1 and 'pcid' in lines[0] and 'rdseed' in lines[0], lines
 
 
-def test_clear_errors_without_kvm(steps):
-    for name in ('no_module', 'no_device'):
-        step = steps[name]
-        assert 'RESULT 2' in step.text, step
-        assert re.search(r'^kvm +not usable .*load .*kvm_amd', step.text, re.M), step
-        assert re.search(r'^trivet: engine kvm is not usable here: .*load', step.text, re.M), step
+@pytest.mark.parametrize('name, why', [
+    ('no_permission', '/dev/kvm: join the group kvm'),
+    ('software_module', 'software module kvm_pvm'),
+    ('no_module', 'load the module .* kvm_amd'),
+    ('no_device', 'load the module .* kvm_amd')])
+def test_where_kvm_is_not_for_us(steps, name, why):
+    """The reason is said, and auto runs the guest on the soft engine."""
+    step = steps[name]
+    assert re.search(f'^kvm +not usable .*{why}', step.text, re.M), step
+    assert re.search(f'^trivet: engine kvm is not usable here: .*{why}', step.text, re.M), step
+    assert 'RESULT 2' in step.text, step
+    assert step.text.count('hello from a multiboot kernel') == 1 and 'AUTO 1' in step.text, step
+    told = re.search(f'^trivet: engine soft, not kvm: .*{why}', step.text, re.M)
+    assert bool(told) == (name in ('no_permission', 'software_module')), step
 
 
 def test_same_machine_on_both_engines(steps, soft):
