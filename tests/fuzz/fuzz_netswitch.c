@@ -75,7 +75,7 @@ static void send(unsigned port, u8 *frame, u32 length)
 static void bad_frame(const u8 *r)
 {
 	static u8 frame[2 * SWITCH_FRAME_MAX];
-	u32 length = NET_HEADER_SIZE + (r[2] | r[3] << 8) % (SWITCH_FRAME_MAX + 10);
+	u32 length = NET_HEADER_SIZE + (u32)(r[2] | r[3] << 8) % (SWITCH_FRAME_MAX + 10);
 
 	memset(frame, 0, NET_HEADER_SIZE);
 	frame[0] = r[4] & 0x80 ? 0xff : 2;
