@@ -25,7 +25,7 @@ class Machine:
 
     With more than one CPU QEMU 7.2 now and then delivers an interrupt that VMRUN injects twice, and a
     guest crashes or hangs: tests/nested/bed.py says why, and avoids it with one CPU. Here it was seen in
-    one of six runs of test_network.py, and at once with QEMU's timer at 2 ms; with its store of
+    one of five runs of test_network.py, and in the first run with QEMU's timer at 2 ms; with its store of
     exception_index in helper_vmrun taken out the test passes."""
 
     def __init__(self, tmp, cpu='max', cpus=1, memory=2048, kernel=None, append='', modules=(),
