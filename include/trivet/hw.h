@@ -151,6 +151,7 @@ struct hw_vcpu {
 	u64 tag_generation;
 	unsigned tag_cpu;   /* where the tag is good */
 	u64 exits;
+	bool walked;	    /* cpu may hold translations that the guest has since changed */
 	struct hw_code code[HW_CODE_PAGES];
 	struct hw_insn insns[HW_INSNS];
 };

@@ -128,6 +128,29 @@ static void test_device(void)
 	check_eq(v, (u32)(want + 5), "device-add");
 }
 
+/* RAM that string I/O has just read and written gives way to a device's page. */
+static void test_device_in_place_of_ram(void)
+{
+	ulong where = AT + PAGE;
+	volatile u32 *at = (volatile u32 *)where;
+	u32 *ram = (u32 *)page_alloc();
+	ulong source = where, sink = where + 1;
+	u32 want;
+
+	*(volatile u32 *)0xfec00000ul = 1;
+	want = *(volatile u32 *)0xfec00010ul;
+	*(volatile u32 *)0xfec00000ul = 0;
+	page_map(where, (ulong)ram, PTE_P | PTE_W);
+	invlpg(where);
+	__asm__ volatile("outsb; insb" : "+S"(source), "+D"(sink) : "d"(0xe0) : "memory");
+	ram[0] = ram[4] = 0x12345678;
+	page_map(where, 0xfec00000ul, PTE_P | PTE_W);
+	invlpg(where);
+	at[0] = 1;
+	check_eq(ram[0], 0x12345678, "device-write-not-to-ram");
+	check_eq(at[4], want, "device-read-not-of-ram");
+}
+
 static volatile unsigned ticks;
 
 static void on_irq(struct frame *f)
@@ -162,5 +185,6 @@ void test_main(void)
 	test_changes();
 	test_step();
 	test_device();
+	test_device_in_place_of_ram();
 	test_shadow();
 }

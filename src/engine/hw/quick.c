@@ -135,6 +135,16 @@ bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r)
 	return run(c, &n->insn, r);
 }
 
+/* What the slow way remembered is forgotten: the guest has run since, and may have
+ * dropped it by an INVLPG that nobody saw. Nothing here makes it remember more. */
+static void forget_walks(struct hw_vcpu *h)
+{
+	if (likely(!h->walked))
+		return;
+	h->walked = false;
+	x86_tlb_flush_all(&h->cpu);
+}
+
 bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs)
 {
 	struct x86_cpu *c = &h->cpu;
@@ -146,6 +156,8 @@ bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs)
 
 	if (!n || n->kind != HW_INSN_MOVE || hw_env.page(c, gpa(at.v & PAGE_MASK)).host)
 		return false;
+	if ((at.v & ~PAGE_MASK) > PAGE_SIZE - sizeof(u64)) /* perhaps another page as well */
+		return false;
 	i = &n->insn;
 	c->rip += i->len;
 	c->seg_base[i->seg] = i->seg == SEG_FS ? fs : i->seg == SEG_GS ? gs : 0;
@@ -155,6 +167,7 @@ bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs)
 		return false;
 	}
 	c->flat = ~0u; /* 64-bit mode */
+	forget_walks(h);
 	x86_pin(c, lin, at, write);
 	done = run(c, i, &r);
 	x86_unpin(c);
