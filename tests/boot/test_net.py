@@ -201,7 +201,8 @@ def ip(*args):
 
 @pytest.fixture
 def tap():
-    """The name of a new tap interface, with 10.9.8.1/24."""
+    """The name of a new tap interface and its network, of which the host is number 1: each run
+    has its own, for the host routes a network to one interface only."""
     if os.geteuid() != 0:
         pytest.skip('a tap interface is made by root only')
     name = f'tvt{os.getpid() % 1000000}'
@@ -211,27 +212,29 @@ def tap():
         pytest.skip('no ip command (package iproute2)')
     if made.returncode:
         pytest.skip(f'no tap interface here: {made.stderr.strip()}')
-    ip('addr', 'add', '10.9.8.1/24', 'dev', name)
+    network = f'10.{100 + os.getpid() // 256 % 100}.{os.getpid() % 256}'
+    ip('addr', 'add', f'{network}.1/24', 'dev', name)
     ip('link', 'set', name, 'up')
-    yield name
+    yield name, network
     ip('link', 'del', name)
 
 
 def test_tap(debian, server, tap):
+    tap, network = tap
     child = boot(debian, '--net', f'tap:{tap}')
     busy = ['run', '--kernel', GUEST / 'vmlinuz', '--net', f'tap:{tap}']
     one_line(trivet(*busy), tap, 'in use')
-    command(child, 'ip addr add 10.9.8.2/24 dev eth0')
-    assert ' 0% packet loss' in command(child, 'ping -c 3 10.9.8.1')
-    transfers(child, server, '10.9.8.1')
+    command(child, f'ip addr add {network}.2/24 dev eth0')
+    assert ' 0% packet loss' in command(child, f'ping -c 3 {network}.1')
+    transfers(child, server, f'{network}.1')
     command(child, '/bench/udpecho 7000 &')
-    echoes('10.9.8.2', 7000)
+    echoes(f'{network}.2', 7000)
     # segments whole, checksums by the other side
     out = command(child, 'dmesg | grep -i "bad gso\\|checksum"')
     assert 'eth0' not in out, out
     # gone while in use: the guest goes on
     ip('link', 'del', tap)
-    assert '100% packet loss' in command(child, 'ping -c 1 -W 1 10.9.8.1')
+    assert '100% packet loss' in command(child, f'ping -c 1 -W 1 {network}.1')
     power_off(child)
 
 
