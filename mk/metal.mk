@@ -39,9 +39,10 @@ build/trivet-x86.elf: build/trivet-x86.elf64
 	$(Q)objcopy -S -O elf32-i386 $< $@
 
 # What of it is no processor's has unit tests.
-METAL_PARTS := pages heap options bundle ramdisk mactable netswitch
+METAL_PARTS := $(patsubst %,metal/common/%,pages heap options bundle ramdisk mactable netswitch) \
+	engine/hw/tags
 define METAL_PARTS_RULES
-METAL_$(1)_OBJ := $$(METAL_PARTS:%=build/obj/$(1)/src/metal/common/%.c.o)
+METAL_$(1)_OBJ := $$(METAL_PARTS:%=build/obj/$(1)/src/%.c.o)
 $$(METAL_$(1)_OBJ): build/obj/$(1)/%.o: % mk/build.mk
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<)
@@ -50,7 +51,7 @@ $$(METAL_$(1)_OBJ): build/obj/$(1)/%.o: % mk/build.mk
 endef
 $(eval $(call METAL_PARTS_RULES,asan))
 $(eval $(call METAL_PARTS_RULES,fuzz))
-build/unit/test_metal build/unit/test_netswitch: $(METAL_asan_OBJ)
+build/unit/test_metal build/unit/test_netswitch build/unit/test_hw: $(METAL_asan_OBJ)
 build/fuzz/fuzz_bundle build/fuzz/fuzz_netswitch: $(METAL_fuzz_OBJ)
 
 METAL_CPU ?= max
@@ -61,6 +62,8 @@ METAL_QEMU = qemu-system-x86_64 -accel tcg -M q35 -cpu $(METAL_CPU) -m 2048 -nod
 build/trivet.iso: build/trivet build/trivet-x86.elf tools/guest/debian.yaml build/guest/vmlinuz build/guest/initrd.gz
 	$(call say,ISO,$@)
 	$(Q)build/trivet image tools/guest/debian.yaml -o $@
+
+METAL_UNIT := test_metal test_netswitch test_hw test_move
 
 .PHONY: metal run-metal check-metal check-metal-tests
 metal: build/trivet-x86.elf ## the bare-metal hypervisor's image
@@ -73,7 +76,7 @@ run-metal: ## Debian's kernel on the bare-metal hypervisor, from an ISO in QEMU
 
 check-metal: ## the bare-metal hypervisor in QEMU's emulation of AMD-V
 	@tools/setup.sh build guest test metal
-	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels build/unit/test_metal build/unit/test_netswitch
-	@for t in test_metal test_netswitch; do build/unit/$$t >build/unit/$$t.log 2>&1 || \
+	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels $(METAL_UNIT:%=build/unit/%)
+	@for t in $(METAL_UNIT); do build/unit/$$t >build/unit/$$t.log 2>&1 || \
 		{ cat build/unit/$$t.log; exit 1; }; done
 	@/usr/bin/python3 -m pytest -q --tb=short -p no:cacheprovider tests/metal

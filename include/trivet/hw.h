@@ -12,6 +12,7 @@
 
 #include <arch/x86/cpu.h>
 #include <arch/x86/mmu.h>
+#include <arch/x86/move.h>
 #include <trivet/engine.h>
 #include <trivet/mem.h>
 #include <trivet/platform.h>
@@ -55,6 +56,7 @@ void hw_fpu_load(struct hw_vcpu *h);
 struct hw_tags {
 	u32 count, next;
 	u64 generation;
+	bool owed; /* they wrapped, and the old translations are still there */
 };
 
 enum hw_tag { HW_TAG_KEPT, HW_TAG_NEW, HW_TAG_WRAPPED };
@@ -62,9 +64,15 @@ enum hw_tag { HW_TAG_KEPT, HW_TAG_NEW, HW_TAG_WRAPPED };
 void hw_tags_init(struct hw_tags *tags, u32 count);
 /*
  * Before an entry: h->tag is good on this processor, and a new one when h->flush asked
- * for that. HW_TAG_WRAPPED: all translations of all guests must go first.
+ * for that. HW_TAG_WRAPPED: all translations of all guests must go first, whoever
+ * enters; it says so until hw_tags_flushed.
  */
 enum hw_tag hw_tag_take(struct hw_vcpu *h, struct hw_tags *tags);
+
+static inline void hw_tags_flushed(struct hw_tags *tags)
+{
+	tags->owed = false;
+}
 
 /* --- nested.c: guest-physical to physical ---------------------------------------- */
 
@@ -133,6 +141,7 @@ struct hw_insn {
 	u64 bytes[2];
 	enum { HW_INSN_NONE, HW_INSN_OTHER, HW_INSN_PLAIN, HW_INSN_MOVE } kind;
 	struct x86_insn insn;
+	struct x86_move move; /* when it is one */
 };
 
 /* The first member of the engine's own struct, which is v->engine_data. */
@@ -151,7 +160,6 @@ struct hw_vcpu {
 	u64 tag_generation;
 	unsigned tag_cpu;   /* where the tag is good */
 	u64 exits;
-	bool walked;	    /* cpu may hold translations that the guest has since changed */
 	struct hw_code code[HW_CODE_PAGES];
 	struct hw_insn insns[HW_INSNS];
 };
@@ -178,6 +186,12 @@ static inline struct hw_vcpu *hw_of(struct vcpu *v)
 enum { HW_EVENT_INTR = 0, HW_EVENT_NMI = 2, HW_EVENT_EXCP = 3, HW_EVENT_SOFT = 4 };
 #define HW_EVENT_ERROR BIT(11)
 #define HW_EVENT_VALID BIT(31)
+
+/* Something is to be delivered at the next entry. */
+static inline bool hw_event_waits(const struct hw_vcpu *h)
+{
+	return (h->event & HW_EVENT_VALID) || h->pending_vector >= 0 || h->pending_nmi;
+}
 
 /* An exception to raise at the next entry; error is ignored without has_error. */
 void hw_inject_exception(struct hw_vcpu *h, u8 vector, bool has_error, u32 error);

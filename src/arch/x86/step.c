@@ -50,7 +50,7 @@ unsigned x86_code_room(const struct x86_cpu *c, unsigned max)
 int x86_decode_one(struct x86_cpu *c, struct x86_insn *insn)
 {
 	u8 code[INSN_MAX];
-	unsigned room = x86_code_room(c, INSN_MAX), got;
+	unsigned room = x86_code_room(c, INSN_MAX), got = 0;
 	u64 lin = x86_code_lin(c);
 	gpa_t ignored;
 	int r;

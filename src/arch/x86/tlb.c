@@ -203,15 +203,6 @@ static bool tlb_adopt_global(struct x86_cpu *c, const struct walk_query *q)
 	return e->tag[q->access] != X86_TLB_NONE;
 }
 
-/* See x86_pin. */
-static bool pinned(const struct x86_cpu *c, const struct walk_query *q, struct translation *out)
-{
-	if (q->access == X86_EXEC || (q->access == X86_WRITE && !c->pin_write))
-		return false;
-	*out = (struct translation){ .gpa = gpa(c->pin_gpa | (q->lin & ~PAGE_MASK)) };
-	return true;
-}
-
 int x86_translate_page(struct x86_cpu *c, const struct walk_query *q,
 		       struct translation *out)
 {
@@ -220,8 +211,6 @@ int x86_translate_page(struct x86_cpu *c, const struct walk_query *q,
 	struct walk_result w;
 	int r;
 
-	if (unlikely(((q->lin & PAGE_MASK) | 1) == c->pin_lin) && pinned(c, q, out))
-		return X86_OK;
 	if (e->tag[q->access] == ((q->lin & PAGE_MASK) | c->asid) ||
 	    tlb_adopt_global(c, q)) {
 		out->host = (u8 *)(uintptr_t)(q->lin + e->addend);

@@ -2,11 +2,6 @@
 /* Interrupts, NMIs and exceptions on their way to the guest. */
 #include <trivet/hw.h>
 
-static bool event_waits(const struct hw_vcpu *h)
-{
-	return (h->event & HW_EVENT_VALID) || h->pending_vector >= 0 || h->pending_nmi;
-}
-
 void hw_inject_exception(struct hw_vcpu *h, u8 vector, bool has_error, u32 error)
 {
 	h->event = vector | HW_EVENT_EXCP << 8 | HW_EVENT_VALID;
@@ -49,7 +44,7 @@ bool hw_next_event(struct hw_vcpu *h)
 
 bool hw_irq_ready(const struct hw_vcpu *h, u64 rflags, bool shadow)
 {
-	return (rflags & FL_IF) && !shadow && !event_waits(h);
+	return (rflags & FL_IF) && !shadow && !hw_event_waits(h);
 }
 
 int hw_nmi_inject(struct hw_vcpu *h, bool blocked, bool shadow)
@@ -58,7 +53,7 @@ int hw_nmi_inject(struct hw_vcpu *h, bool blocked, bool shadow)
 		h->nmi_window = true;
 		return -EAGAIN;
 	}
-	if (shadow || event_waits(h)) {
+	if (shadow || hw_event_waits(h)) {
 		h->nmi_window = true;
 		return -EBUSY;
 	}
@@ -68,7 +63,7 @@ int hw_nmi_inject(struct hw_vcpu *h, bool blocked, bool shadow)
 
 bool hw_nmi_window_opens(struct hw_vcpu *h, bool blocked, bool shadow)
 {
-	if (!h->nmi_window || blocked || shadow || event_waits(h))
+	if (!h->nmi_window || blocked || shadow || hw_event_waits(h))
 		return false;
 	h->nmi_window = false;
 	return true;

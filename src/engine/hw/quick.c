@@ -63,24 +63,6 @@ static bool is_plain(const struct x86_insn *i)
 	}
 }
 
-/* MOV, MOVZX, MOVSX between memory and a general register. */
-static bool is_move(const struct x86_insn *i)
-{
-	if (!(i->flags & X86_I_MEM))
-		return false;
-	switch (i->key) {
-	case 0x63:
-	case 0x88 ... 0x8b:
-	case X86_KEY(X86_MAP_0F, 0xb6) ... X86_KEY(X86_MAP_0F, 0xb7):
-	case X86_KEY(X86_MAP_0F, 0xbe) ... X86_KEY(X86_MAP_0F, 0xbf):
-		return true;
-	case 0xc6 ... 0xc7:
-		return !(i->modrm >> 3 & 7);
-	default:
-		return false;
-	}
-}
-
 /* The registers that are in h->cpu whether the state is or not. */
 static bool msr_is_here(u32 index)
 {
@@ -105,7 +87,7 @@ static struct hw_insn *insn_at(struct hw_vcpu *h, u64 lin)
 	if (x86_decode_bytes(&h->cpu, &n->insn, (const u8 *)n->bytes, 15))
 		return NULL;
 	n->kind = is_plain(&n->insn) ? HW_INSN_PLAIN :
-		  is_move(&n->insn)  ? HW_INSN_MOVE : HW_INSN_OTHER;
+		  x86_move_of(&n->insn, &n->move) ? HW_INSN_MOVE : HW_INSN_OTHER;
 	return n;
 }
 
@@ -135,41 +117,41 @@ bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r)
 	return run(c, &n->insn, r);
 }
 
-/* What the slow way remembered is forgotten: the guest has run since, and may have
- * dropped it by an INVLPG that nobody saw. Nothing here makes it remember more. */
-static void forget_walks(struct hw_vcpu *h)
+/* Guest RAM, be it read-only. */
+static bool is_ram(const struct hw_vm *vm, u64 a)
 {
-	if (likely(!h->walked))
-		return;
-	h->walked = false;
-	x86_tlb_flush_all(&h->cpu);
+	for (unsigned i = 0; i < vm->count; i++)
+		if (a - vm->slots[i].base < vm->slots[i].size)
+			return true;
+	return false;
 }
 
+/*
+ * The address is the processor's own, which has made all of its checks: what is left of
+ * the instruction is the access and the register. That the operand lies where the
+ * fault was in the page is looked at all the same.
+ */
 bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs)
 {
 	struct x86_cpu *c = &h->cpu;
 	const struct hw_insn *n = insn_at(h, c->rip);
 	const struct x86_insn *i;
-	bool done;
 	u64 lin;
-	int r;
 
-	if (!n || n->kind != HW_INSN_MOVE || hw_env.page(c, gpa(at.v & PAGE_MASK)).host)
+	if (!n || n->kind != HW_INSN_MOVE || n->move.store != write || is_ram(h->vm, at.v))
 		return false;
 	if ((at.v & ~PAGE_MASK) > PAGE_SIZE - sizeof(u64)) /* perhaps another page as well */
 		return false;
 	i = &n->insn;
-	c->rip += i->len;
-	c->seg_base[i->seg] = i->seg == SEG_FS ? fs : i->seg == SEG_GS ? gs : 0;
-	lin = x86_ea(c, i) + c->seg_base[i->seg];
-	if ((lin ^ at.v) & ~PAGE_MASK) { /* not what it was that faulted */
+	c->rip += i->len; /* what RIP-relative operands count from */
+	lin = x86_ea(c, i) + (i->seg == SEG_FS ? fs : i->seg == SEG_GS ? gs : 0);
+	if ((lin ^ at.v) & ~PAGE_MASK) {
 		c->rip -= i->len;
 		return false;
 	}
-	c->flat = ~0u; /* 64-bit mode */
-	forget_walks(h);
-	x86_pin(c, lin, at, write);
-	done = run(c, i, &r);
-	x86_unpin(c);
-	return done;
+	if (write)
+		vcpu_mmio_write(h->v, at, n->move.size, x86_move_stored(c, i, &n->move));
+	else
+		x86_move_loaded(c, &n->move, vcpu_mmio_read(h->v, at, n->move.size));
+	return true;
 }

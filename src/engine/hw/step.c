@@ -62,7 +62,6 @@ bool hw_step(struct hw_vcpu *h, struct exit *x)
 	u64 seen = c->lookup_gen;
 	int r;
 
-	h->walked = true;
 	x86_fpu_enter(c);
 	r = run_one(h);
 	x86_fpu_leave(c);
@@ -76,7 +75,6 @@ bool hw_raise_debug(struct hw_vcpu *h, u64 dr6, struct exit *x)
 	struct x86_cpu *c = &h->cpu;
 
 	h->event = 0;
-	h->walked = true;
 	x86_fault(c, EXC_DB);
 	c->fault.dr6 = dr6;
 	return leaves(c, x86_deliver_fault(c), x);

@@ -15,17 +15,16 @@ void hw_tags_init(struct hw_tags *tags, u32 count)
 enum hw_tag hw_tag_take(struct hw_vcpu *h, struct hw_tags *tags)
 {
 	bool flush = __atomic_exchange_n(&h->flush, 0, __ATOMIC_SEQ_CST);
-	enum hw_tag change = HW_TAG_NEW;
 
 	if (!flush && h->tag_cpu == metal_cpu_index() && h->tag_generation == tags->generation)
-		return HW_TAG_KEPT;
+		return tags->owed ? HW_TAG_WRAPPED : HW_TAG_KEPT;
 	if (tags->next == tags->count) {
 		tags->next = 1;
 		tags->generation++;
-		change = HW_TAG_WRAPPED;
+		tags->owed = true;
 	}
 	h->tag = tags->next++;
 	h->tag_generation = tags->generation;
 	h->tag_cpu = metal_cpu_index();
-	return change;
+	return tags->owed ? HW_TAG_WRAPPED : HW_TAG_NEW;
 }

@@ -57,6 +57,7 @@ static bool exit_plain(struct svm_vcpu *s, u16 key, struct exit *x)
 	if (!pull_for_quick(s) || !hw_quick_plain(&s->hw, key, &r))
 		return emulate(s, x);
 	skip_to(s, s->hw.cpu.rip);
+	s->vmcb->tsc_offset = s->hw.cpu.tsc_offset; /* WRMSR */
 	if (r != X86_HALT)
 		return false;
 	x->reason = EXIT_HALT;

@@ -89,7 +89,6 @@ void svm_push_few(struct svm_vcpu *s)
 	b->rax = s->hw.cpu.gpr[REG_RAX];
 	b->rsp = s->hw.cpu.gpr[REG_RSP];
 	b->rip = s->hw.cpu.rip;
-	b->tsc_offset = s->hw.cpu.tsc_offset;
 }
 
 /* --- everything ----------------------------------------------------------------------- */
@@ -184,7 +183,9 @@ static void push_intercepts(struct svm_vcpu *s)
 
 	b->cr_read = BIT(4) | BIT(8);
 	b->cr_write = BIT(4) | BIT(8);
-	b->intercept1 &= ~umip;
+	b->intercept1 &= ~(umip | I1_IRET);
+	if (s->hw.cpu.nmi_blocked)
+		b->intercept1 |= I1_IRET;
 	if (pcid_in_software(s)) {
 		b->cr_read |= BIT(3);
 		b->cr_write |= BIT(3);
@@ -216,6 +217,7 @@ void svm_push(struct svm_vcpu *s)
 	b->efer = c->efer | EFER_SVME;
 	b->dr6 = c->dr[6];
 	b->dr7 = c->dr[7];
+	b->tsc_offset = c->tsc_offset;
 	push_msrs(s);
 	push_intercepts(s);
 	b->irq_shadow = c->irq_shadow == 2;

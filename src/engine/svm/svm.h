@@ -41,6 +41,8 @@ struct svm_vcpu {
 	struct hw_caps hw_caps;
 	struct vmcb *vmcb;
 	u64 vmcb_pa;
+	bool event_put;	 /* the VMCB's event or window is not what it will be next */
+	int virq_vector; /* the interrupt that is V_IRQ's at this entry, or -1 */
 };
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v)

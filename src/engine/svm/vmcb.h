@@ -100,6 +100,7 @@ enum { /* exit codes, appendix C */
 #define VIRQ_PRIO_MAX (BIT(16) | BIT(17) | BIT(18) | BIT(19))
 #define VIRQ_IGNORE_TPR BIT(20)
 #define VIRQ_MASKING BIT(24)
+#define VIRQ_VECTOR_SHIFT 32
 
 /* EXITINFO1 of an I/O exit, 15.10.2 */
 #define IOIO_IN BIT(0)

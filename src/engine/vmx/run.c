@@ -74,8 +74,10 @@ static void prepare_tag(struct vmx_vcpu *s, struct vmx_cpu *cpu)
 
 	if (!s->controls.vpid || change == HW_TAG_KEPT)
 		return;
-	if (change == HW_TAG_WRAPPED)
+	if (change == HW_TAG_WRAPPED) {
 		invvpid(2, 0);
+		hw_tags_flushed(&cpu->tags);
+	}
 	vmwrite(F_VPID, s->hw.tag);
 }
 

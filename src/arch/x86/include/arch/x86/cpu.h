@@ -123,8 +123,6 @@ struct x86_cpu {
 	 * region, and of the 1 GiB region for still larger ones. */
 	u64 large_2m[16], large_1g[16];
 	u16 *pcid_asid; /* [4096]: asid of each PCID, 0 for none */
-	u64 pin_lin, pin_gpa; /* x86_pin: pages; bit 0 of pin_lin says that there is one */
-	bool pin_write;
 	u64 pdpte[4];	/* PAE paging's page-directory-pointer registers */
 	u64 flushes;	/* TLB flush or mode change count: keys address caches */
 	u64 lookup_gen; /* bumped when a linear address may mean another block */

@@ -47,22 +47,6 @@ static inline bool x86_trace_holds(const struct x86_trace *t)
 	return !changed;
 }
 
-/*
- * The processor translated the page of lin to that of at, no RAM, for a read or a write,
- * at the current privilege: until x86_unpin accesses there need no walk.
- */
-static inline void x86_pin(struct x86_cpu *c, u64 lin, gpa_t at, bool write)
-{
-	c->pin_lin = (lin & PAGE_MASK) | 1;
-	c->pin_gpa = at.v & PAGE_MASK;
-	c->pin_write = write;
-}
-
-static inline void x86_unpin(struct x86_cpu *c)
-{
-	c->pin_lin = 0;
-}
-
 /* Physical address width in bits that CPUID 80000008h reports. */
 #define X86_PHYS_BITS 46
 
