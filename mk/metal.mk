@@ -4,24 +4,27 @@ METAL_SRC := $(sort $(wildcard src/lib/*.c src/core/*.c src/arch/x86/*.c src/arc
 	src/device/*.c src/pci/*.c src/virtio/*.c src/machine/*.c src/engine/hw/*.c \
 	src/engine/svm/*.c src/engine/svm/*.S src/engine/vmx/*.c src/engine/vmx/*.S \
 	src/metal/common/*.c src/metal/x86/*.c src/metal/x86/*.S))
+# What no VM has on metal: src/metal/common/absent.c.
+METAL_SRC := $(filter-out src/virtio/vsock% src/virtio/balloon%,$(METAL_SRC))
 METAL_OBJ := $(METAL_SRC:%=build/obj/metal/%.o)
 # No red zone: interrupts come on the running stack. The guest's FPU state is in the
 # registers, so only the rooms that run x87 and SSE for it may touch those.
 METAL_CFLAGS = $(filter-out -fPIE -fstack-protector-strong,$(BASE_CFLAGS)) $(FREE_CFLAGS) -Isrc/metal \
 	-fno-pie -mcmodel=small -mno-red-zone -fcf-protection=none -fno-asynchronous-unwind-tables \
-	-fno-stack-protector -ffunction-sections -fdata-sections $(METAL_LTO)
-METAL_GENERAL := -mgeneral-regs-only
+	-fno-stack-protector -ffunction-sections -fdata-sections -falign-functions=1 -falign-jumps=1 \
+	-falign-loops=1 $(METAL_LTO)
+METAL_GENERAL := -mgeneral-regs-only -mpreferred-stack-boundary=3
 # The rooms are put together by the compiler: smaller, and no calls between them on the way
 # of an exit. gcc's own; with another compiler without.
 METAL_LTO := $(if $(findstring gcc,$(CC)),-flto=2)
 METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
-$(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
+$(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx -mincoming-stack-boundary=3
 # Small rather than fast, instructions included, which run one at a time here; but for
 # the way of an exit.
-METAL_OPT := -Os
-$(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os -DX86_SMALL
-METAL_FAST := $(foreach d,engine/svm engine/hw core,$(filter build/obj/metal/src/$(d)/%,$(METAL_OBJ)))
-METAL_FAST += $(foreach f,tlb access,build/obj/metal/src/arch/x86/$(f).c.o)
+METAL_OPT := $(if $(findstring gcc,$(CC)),-Oz,-Os)
+$(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT += -DX86_SMALL
+METAL_FAST := $(foreach f,engine/svm/run engine/svm/exits engine/vmx/run engine/vmx/exits engine/hw/quick \
+	engine/hw/context engine/hw/tags core/vcpu core/bus core/access,build/obj/metal/src/$(f).c.o)
 $(METAL_FAST): METAL_OPT := -O2 -DX86_SMALL
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
@@ -33,7 +36,7 @@ $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk
 # Multiboot 1 loaders want ELF32; addresses are low.
 build/trivet-x86.elf64: $(METAL_OBJ) src/metal/x86/link.ld
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(METAL_CFLAGS) -Os $(METAL_GENERAL) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections \
+	$(Q)$(CC) $(METAL_CFLAGS) $(METAL_OPT) $(METAL_GENERAL) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections \
 		-Wl,-T,src/metal/x86/link.ld -o $@ $(METAL_OBJ) -lgcc
 build/trivet-x86.elf: build/trivet-x86.elf64
 	$(Q)objcopy -S -O elf32-i386 $< $@

@@ -8,12 +8,12 @@
 
 void test_main(void)
 {
-	TRY("mov %0, %%cr4", : "r"(read_cr4() | 1ul << 40));
-	check_fault(GP, 0, "gp-cr4-reserved");
 	TRY("mov %0, %%cr0", : "r"((read_cr0() | 1ul << 29) & ~(1ul << 30)));
 	check_fault(GP, 0, "gp-cr0-nw-without-cd");
 	TRY("mov %0, %%cr0", : "r"(read_cr0() | 1ul << 32));
 	check_fault(GP, 0, "gp-cr0-high");
+	TRY("mov %0, %%cr4", : "r"(read_cr4() | 1ul << 40));
+	check_fault(GP, 0, "gp-cr4-reserved");
 	TRY("mov %0, %%cr3", : "r"(read_cr3() | 1ul << 62));
 	check_fault(GP, 0, "gp-cr3-reserved");
 	TRY("mov %0, %%cr8", : "r"(0x10ul));

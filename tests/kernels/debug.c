@@ -34,6 +34,12 @@ static void on_exec(struct frame *f)
 	f->flags |= FLAG_RF;
 }
 
+/* A CPU without INT1 (QEMU's TCG) goes on behind it. */
+static void on_no_int1(struct frame *f)
+{
+	f->ip++;
+}
+
 static void steps_begin(trap_hook *hook)
 {
 	steps.count = 0;
@@ -276,8 +282,10 @@ static void test_mov_ss(void)
 	check(steps.count == 1 && (steps.dr6[0] & DR6_STATUS) == 1,
 	      "mov-ss-data-breakpoint");
 	steps.count = 0;
+	trap_set_hook(UD, on_no_int1);
 	__asm__ volatile("mov %0, %%ss\n .byte 0xf1\n.globl after_int1\nafter_int1: nop"
 			 : : "m"(selector));
+	trap_set_hook(UD, NULL);
 	check(steps.count == 1 && steps.ip[0] == (ulong)after_int1, "mov-ss-int1");
 	steps.count = 0;
 	trap_clear();

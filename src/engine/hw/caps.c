@@ -7,11 +7,12 @@
 static u64 cr4_bits(void)
 {
 	struct cpuid_out one = cpuid(1, 0), seven = { 0 };
-	u64 cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
+	u64 cr4 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
 		  CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	if (cpuid(0, 0).a >= 7)
 		seven = cpuid(7, 0);
+	cr4 |= one.d & BIT(1) ? CR4_VME | CR4_PVI : 0;
 	cr4 |= one.c & BIT(17) ? CR4_PCIDE : 0;
 	cr4 |= one.c & BIT(26) ? CR4_OSXSAVE : 0;
 	cr4 |= seven.b & BIT(0) ? CR4_FSGSBASE : 0;

@@ -183,12 +183,18 @@ static void push_intercepts(struct svm_vcpu *s)
 
 	b->cr_read = BIT(4) | BIT(8);
 	b->cr_write = BIT(4) | BIT(8);
-	b->intercept1 &= ~(umip | I1_IRET);
+	b->exceptions &= ~(u32)BIT(EXC_GP);
+	b->intercept1 &= ~(umip | I1_IRET | I1_INTN);
 	if (s->hw.cpu.nmi_blocked)
 		b->intercept1 |= I1_IRET;
 	if (pcid_in_software(s)) {
 		b->cr_read |= BIT(3);
 		b->cr_write |= BIT(3);
+	}
+	if (s->hw.cpu.cr4 & ~s->hw_caps.cr4 & (CR4_VME | CR4_PVI)) {
+		/* what faults without them may do something with them */
+		b->exceptions |= BIT(EXC_GP);
+		b->intercept1 |= I1_INTN;
 	}
 	if (s->hw.cpu.cr4 & ~s->hw_caps.cr4 & CR4_UMIP) {
 		b->intercept1 |= umip;

@@ -74,7 +74,7 @@ enum {
 	I1_INTR = 1u << 0, I1_NMI = 1u << 1, I1_SMI = 1u << 2, I1_INIT = 1u << 3,
 	I1_VINTR = 1u << 4, I1_CR0_SEL = 1u << 5, I1_IDTR_READ = 1u << 6,
 	I1_GDTR_READ = 1u << 7, I1_LDTR_READ = 1u << 8, I1_TR_READ = 1u << 9,
-	I1_RDPMC = 1u << 15, I1_CPUID = 1u << 18, I1_RSM = 1u << 19, I1_IRET = 1u << 20,
+	I1_RDPMC = 1u << 15, I1_INTN = 1u << 21, I1_CPUID = 1u << 18, I1_RSM = 1u << 19, I1_IRET = 1u << 20,
 	I1_INVD = 1u << 22, I1_PAUSE = 1u << 23, I1_HLT = 1u << 24, I1_INVLPGA = 1u << 26,
 	I1_IOIO = 1u << 27, I1_MSR = 1u << 28, I1_FERR = 1u << 30, I1_SHUTDOWN = 1u << 31
 };
