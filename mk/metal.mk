@@ -24,7 +24,7 @@ $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx -mincoming-stack-boundary=3
 METAL_OPT := $(if $(findstring gcc,$(CC)),-Oz,-Os)
 $(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT += -DX86_SMALL
 METAL_FAST := $(foreach f,engine/svm/run engine/svm/exits engine/vmx/run engine/vmx/exits engine/hw/quick \
-	engine/hw/context engine/hw/tags core/vcpu core/bus core/access,build/obj/metal/src/$(f).c.o)
+	engine/hw/context engine/hw/tags core/vcpu core/bus core/access core/irq,build/obj/metal/src/$(f).c.o)
 $(METAL_FAST): METAL_OPT := -O2 -DX86_SMALL
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk

@@ -38,15 +38,19 @@ void irq_route_level(struct vm *vm, unsigned input, bool on, u64 address, u32 da
 		chip->route_level(vm, input, on, address, data);
 }
 
+static __attribute__((noinline)) void line_changed(struct irq_router *r, unsigned line, bool level)
+{
+	r->levels ^= BIT(line);
+	for (unsigned i = 0; i < r->sink_count; i++)
+		r->sinks[i].set(r->sinks[i].ctx, line, level);
+}
+
 void irq_set(struct vm *vm, unsigned line, bool level)
 {
 	struct irq_router *r = &vm->irqs;
 
-	if (line >= IRQ_MAX_LINES || ((r->levels >> line) & 1) == level)
-		return;
-	r->levels ^= BIT(line);
-	for (unsigned i = 0; i < r->sink_count; i++)
-		r->sinks[i].set(r->sinks[i].ctx, line, level);
+	if (line < IRQ_MAX_LINES && ((r->levels >> line) & 1) != level)
+		line_changed(r, line, level);
 }
 
 void irq_pulse(struct vm *vm, unsigned line)

@@ -31,7 +31,7 @@ def command(on, name, cpus, limit):
                 "pc-testdev", "-no-reboot",
                 "-kernel", elf]
     if on == "metal":
-        return ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-cpu", "max", "-smp",
+        return ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-M", "q35", "-cpu", "max", "-smp",
                 str(min(cpus, 2)), "-m", "512", "-nodefaults", "-display", "none",
                 "-serial", "stdio", "-no-reboot",
                 "-kernel", os.path.join(TOP, "build/trivet-x86.elf"),
