@@ -13,7 +13,7 @@
 #define LATCH 0xe0   /* --testdev: reads back what was written */
 #define SCRATCH 0x3ff /* COM1's scratch register */
 #define IOAPIC 0xfec00000ul
-#define BAR 0xe0000000ul
+#define BAR 0xd0000000ul
 #define TOUCHED (64ul << 20) /* RAM that nobody has used yet */
 
 static u32 ticks[TIMES];
