@@ -16,7 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 RUNS = [("cpu", 1), ("creg", 1), ("segment", 1), ("paging", 1), ("debug", 1),
          ("smc", 1), ("fpu", 1), ("prot32", 1), ("task32", 1), ("mode32", 1),
          ("apic", 1), ("prompt", 1), ("events", 1), ("mmio", 1), ("detail", 1), ("sleep", 1),
-         ("isolation", 1), ("inventory", 1), ("exits", 1), ("exits32", 1),
+         ("isolation", 1), ("inventory", 1), ("exits", 1), ("exits32", 1), ("vmrun", 1),
          ("time", 1), ("smp", 1), ("smp", 2), ("smp", 4)]
 
 Result = namedtuple("Result", "status passed failed skipped done text")

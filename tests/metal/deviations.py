@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of the test kernels that fail under svm in QEMU 7.2 because of QEMU's emulation: what its
 TCG does wrong with or without us (the same cases fail in `tests/kernels/run.py --on qemu`), and
-what its VMRUN and its intercepts do."""
+what its VMRUN and its intercepts do (shown by `tests/kernels/run.py --on qemu vmrun`)."""
 
 TCG = {
     'cpu': 'ac-ring3 gp-beyond-idt gp-gate-type gp-iret-non-canonical-rip gp-jmp-non-canonical '

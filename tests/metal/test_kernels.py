@@ -13,7 +13,8 @@ import run as kernels  # pylint: disable=wrong-import-position,wrong-import-orde
 
 # Those that compare clocks, or wait for one, have the machine for themselves.
 ALONE = ['apic', 'prompt', 'sleep', 'time', 'debug', 'events']
-TOGETHER = [n for n, cpus in kernels.RUNS if cpus == 1 and n not in (*ALONE, 'smp')]
+TOGETHER = [n for n, cpus in kernels.RUNS if cpus == 1 and n not in (*ALONE, 'smp', 'vmrun')]
+MEMORY = {'isolation': '128M'}
 KERNEL_SECONDS = 240
 
 
@@ -42,7 +43,7 @@ def output_of(name, console):
 def test_together(machine, tmp_path):
     """All others at the same time, each in its machine; the console is a sleeper's."""
     files = [kernel_file(tmp_path, 'sleeper', 'secret', memory='64M')]
-    files += [kernel_file(tmp_path, name, name, memory='64M') for name in TOGETHER]
+    files += [kernel_file(tmp_path, name, name, memory=MEMORY.get(name, '64M')) for name in TOGETHER]
     m = machine(memory=2048, modules=[bundle(*files, out=tmp_path / 'b.bundle')])
     for _ in TOGETHER:
         m.expect(r'trivet: \w+: ended with status \d+', timeout=KERNEL_SECONDS)

@@ -103,6 +103,17 @@ static void keep_event(struct svm_vcpu *s)
 	hw_requeue_event(&s->hw, b->exitintinfo);
 }
 
+/* There was no entry: V_IRQ's interrupt waits for the next, and may find the guest
+ * changed by then. */
+static void take_back_irq(struct svm_vcpu *s)
+{
+	if (likely(s->virq_vector < 0))
+		return;
+	s->hw.pending_vector = s->virq_vector;
+	s->virq_vector = -1;
+	s->hw.event = 0;
+}
+
 /* --- entry ------------------------------------------------------------------------------ */
 
 /* Where the vCPU arrives here, after arch/x86 had the state, for a flush: what else
@@ -132,6 +143,7 @@ static bool enter(struct svm_vcpu *s, struct svm_cpu *cpu)
 	clgi();
 	if (__atomic_load_n(&s->hw.v->kick, __ATOMIC_SEQ_CST) || metal_cpu_wanted()) {
 		stgi();
+		take_back_irq(s);
 		return false;
 	}
 	svm_enter(s->hw.cpu.gpr, s->vmcb_pa, cpu->host_pa);
@@ -161,10 +173,9 @@ static bool takes_irqs(const struct svm_vcpu *s)
  */
 static bool deliver_first(struct svm_vcpu *s, struct exit *x)
 {
-	if (likely(!window_wanted(s)))
+	if (likely(!window_wanted(s)) || !takes_irqs(s))
 		return false;
-	if (s->hw.pending_vector >= 0 && takes_irqs(s))
-		next_event(s);
+	next_event(s);
 	if (!event_is_irq(s))
 		return false;
 	svm_pull(s);

@@ -82,6 +82,7 @@ static int svm_vcpu_init(struct vcpu *v, struct error *err)
 		goto no_memory;
 	}
 	s->vmcb_pa = metal_hpa(s->vmcb).v;
+	s->virq_vector = -1;
 	svm_vmcb_init(s);
 	v->engine_data = s;
 	return 0;
