@@ -69,7 +69,8 @@ enum { BLOCK_STI = 1, BLOCK_MOV_SS = 2, BLOCK_NMI = 8 };
 enum { /* appendix C */
 	REASON_EXCEPTION = 0, REASON_INTERRUPT = 1, REASON_TRIPLE_FAULT = 2, REASON_INIT = 3,
 	REASON_SIPI = 4, REASON_IO_SMI = 5, REASON_SMI = 6, REASON_IRQ_WINDOW = 7,
-	REASON_NMI_WINDOW = 8, REASON_CPUID = 10, REASON_HLT = 12, REASON_IO = 30,
+	REASON_NMI_WINDOW = 8, REASON_CPUID = 10, REASON_HLT = 12, REASON_VMCALL = 18,
+	REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31, REASON_WRMSR = 32,
 	REASON_GUEST_STATE = 33, REASON_MSR_LOAD = 34, REASON_PAUSE = 40, REASON_MCE_ENTRY = 41,
 	REASON_EPT_VIOLATION = 48, REASON_EPT_MISCONFIG = 49
 };
@@ -89,7 +90,16 @@ static inline struct vmx_io vmx_io_decode(u64 q)
 				.write = !(q & BIT(3)), .string = (q & BIT(4)) != 0 };
 }
 
-/* Table 27-7, bit 12, which only counts outside of event delivery. */
+/* Table 27-3: a move to or from CR8, and its general register. */
+#define CR_IS_CR8(q) (((q) & 0xf) == 8)
+#define CR_IS_READ(q) (((q) & 0x30) == 0x10)
+#define CR_REGISTER(q) ((unsigned)((q) >> 8) & 0xf)
+
+/* Table 27-7; bit 12 only counts outside of event delivery. */
+#define EPT_WRITE BIT(1)
+#define EPT_FETCH BIT(2)
+#define EPT_LINEAR BIT(7) /* there is a linear address */
+#define EPT_FINAL BIT(8)  /* the access itself, not one of the guest's tables */
 #define EPT_NMI_UNBLOCKED BIT(12)
 
 #endif
