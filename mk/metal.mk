@@ -20,7 +20,7 @@ $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx
 # the way of an exit.
 METAL_OPT := -Os
 $(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT := -Os -DX86_SMALL
-METAL_FAST := $(foreach d,engine/svm engine/hw core,$(filter build/obj/metal/src/$(d)/%,$(METAL_OBJ)))
+METAL_FAST := $(foreach d,engine/svm engine/vmx engine/hw core,$(filter build/obj/metal/src/$(d)/%,$(METAL_OBJ)))
 METAL_FAST += $(foreach f,tlb access,build/obj/metal/src/arch/x86/$(f).c.o)
 $(METAL_FAST): METAL_OPT := -O2 -DX86_SMALL
 
