@@ -28,7 +28,9 @@ MODELS = {'vtx': 'corei7_skylake_x', 'svm': 'trinity_apu'}
 BOOT_SECONDS = 300
 LIMIT_SECONDS = 1500
 
-# The terminal display, since rfb's now and then aborts; nobody looks at it.
+# The terminal display, since rfb's now and then aborts; nobody looks at it. Bochs gets as much memory
+# as the machine has: with less it swaps, and then loses what was written (a machine of 2 GiB with 1 GiB
+# under it, once 1 GiB was used: the hypervisor returned to address 0).
 BOCHSRC = '''\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1, iodebug=0, e1000=0
 config_interface: textconfig

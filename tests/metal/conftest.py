@@ -72,6 +72,10 @@ BEDS = {'qemu': Machine, 'bochs-vtx': functools.partial(Bochs, cpu='vtx'),
         'bochs-svm': functools.partial(Bochs, cpu='svm')}
 
 
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'long: takes many minutes; of `make check-long`')
+
+
 def on(*beds):
     """A test's machine is in each of these emulators; without, in QEMU."""
     return pytest.mark.parametrize('machine', beds, indirect=True)

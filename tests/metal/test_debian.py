@@ -35,6 +35,13 @@ def test_debian_in_bochs(machine, debian):
     assert time.monotonic() - begin < 600
 
 
+@pytest.mark.long
+@on('bochs-vtx')
+def test_debian_in_bochs_on_two_processors(machine, debian):
+    to_its_shell(machine(cpus=2, memory=512, modules=debian,
+                         append='memory=256M cpus=2 -- console=ttyS0 quiet'), 2)
+
+
 def test_reboot_starts_the_guest_again(machine, debian):
     m = machine(modules=debian, append='memory=256M -- console=ttyS0 quiet')
     m.expect('trivet: init', PROMPT)

@@ -34,6 +34,13 @@ def test_kernel_on_vtx(name):
     assert [f.split(':')[0] for f in r.failed] == ON_VTX[name]
 
 
+@pytest.mark.long
+def test_smp_on_vtx():
+    """Two processors, two vCPUs."""
+    r = kernels.run('bochs-vtx', 'smp', 2)
+    assert not r.failed and r.done and len(r.passed) > 20 and r.status == 1, r.text[-2000:]
+
+
 @pytest.mark.parametrize('name', ['isolation', 'mmio', 'sleep', 'exits'])
 def test_kernel_on_bochs_svm(name):
     r = kernels.run('bochs-svm', name, 1)

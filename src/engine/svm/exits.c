@@ -83,6 +83,7 @@ static bool exit_exception(struct svm_vcpu *s, unsigned vector, struct exit *x)
 {
 	switch (vector) {
 	case EXC_UD:
+	case EXC_GP:
 		return emulate(s, x);
 	case EXC_MC: /* the machine's, not the guest's */
 		__asm__ volatile("int $18");

@@ -8,6 +8,9 @@
 #include "svm.h"
 
 #define EFER_SVME BIT(12)
+/* What every CPU model has and older processors lack. They refuse these bits with #GP
+ * before they look at the interception: APM vol. 2 15.9. */
+#define CR4_MODEL (CR4_PCIDE | CR4_OSXSAVE | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP | CR4_UMIP)
 
 /* --- the VMCB's constants ------------------------------------------------------- */
 
@@ -24,6 +27,8 @@ void svm_vmcb_init(struct svm_vcpu *s)
 	/* #DB and #AC so that a guest cannot raise one for ever while it is being
 	 * delivered; #UD for what the CPU model has and the processor does not. */
 	b->exceptions = BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC);
+	if (CR4_MODEL & ~s->hw_caps.cr4)
+		b->exceptions |= BIT(EXC_GP);
 	b->intercept1 = I1_INTR | I1_NMI | I1_SMI | I1_INIT | I1_CR0_SEL | I1_RDPMC | I1_CPUID | I1_RSM |
 			I1_INVD | I1_HLT | I1_INVLPGA | I1_IOIO | I1_MSR | I1_FERR |
 			I1_SHUTDOWN;

@@ -50,6 +50,7 @@ struct vmx_vcpu {
 	bool made;	    /* the VMCS has its constants */
 	bool launched;
 	bool irq_window;
+	bool armed; /* the VMCS has an event to deliver */
 	struct x86_insn known[KNOWN_INSNS];
 	/* While hw.pulled is false, as in the VMCS: */
 	u64 rsp, rflags;
