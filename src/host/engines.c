@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engines this program has, best first. */
 #include "engines.h"
-#include "log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,21 +9,22 @@
 static const struct engine_ops *const engines[] = { &engine_kvm, &engine_soft };
 
 /* Only what runs guests on hardware beats our own engine: docs/ARCHITECTURE.md. */
-static const struct engine_ops *choose_auto(void)
+static const struct engine_ops *choose_auto(struct error *note)
 {
 	struct engine_caps caps = { 0 };
 
 	if (engine_kvm.probe(&caps) == 0 && caps.usable && caps.hardware_speed)
 		return &engine_kvm;
 	if (access("/dev/kvm", F_OK) == 0)
-		log_line("engine soft, not kvm: %s", caps.why);
+		error_set(note, 0, "engine soft, not kvm: %s", caps.why);
 	return &engine_soft;
 }
 
-const struct engine_ops *engines_choose(const char *name, struct error *err)
+const struct engine_ops *engines_choose(const char *name, struct error *note,
+					struct error *err)
 {
 	if (strcmp(name, "auto") == 0)
-		return choose_auto();
+		return choose_auto(note);
 	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
 		struct engine_caps caps = { 0 };
 		int r;

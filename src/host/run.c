@@ -200,7 +200,8 @@ static int run_built(struct host *h, struct error *err)
 
 static int run_host(struct host *h, struct error *err)
 {
-	const struct engine_ops *engine = engines_choose(h->cfg->engine, err);
+	struct error note = { "" };
+	const struct engine_ops *engine = engines_choose(h->cfg->engine, &note, err);
 	int status = STATUS_USAGE;
 
 	if (!engine || check_memory(h->cfg, err) || placement_apply(h->cfg, err))
@@ -222,6 +223,8 @@ static int run_host(struct host *h, struct error *err)
 		goto out_links;
 	if (start_backends(h, err) == 0) {
 		err->msg[0] = 0;
+		if (note.msg[0])
+			log_line("%s", note.msg);
 		status = run_built(h, err);
 	}
 	destroy_machine(h);

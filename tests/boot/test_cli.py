@@ -200,7 +200,8 @@ def test_vm_file_runs(kernels, tmp_path):
 
 def test_vm_file_is_json_too(kernels, tmp_path):
     (tmp_path / 'vm.json').write_text(
-        '{"kernel": "%s", "cpus": 1, "append": "exit=1", "console": "none"}' % kernels['hello'])
+        '{"kernel": "%s", "cpus": 1, "append": "exit=1", "console": "none", '
+        '"engine": "soft"}' % kernels['hello'])
     r = trivet('run', tmp_path / 'vm.json')
     assert r.status == 3 and r.out == '' and r.err == '', r
 

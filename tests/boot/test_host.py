@@ -14,7 +14,8 @@ from conftest import GUEST, TRIVET, Program, ended, one_line, spawn, trivet
 def start(*args, **more):
     more = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE,
             'stderr': subprocess.PIPE, **more}
-    return Program([str(TRIVET), 'run', *map(str, args)], **more)
+    # auto would say in a line why not KVM, where there is one
+    return Program([str(TRIVET), 'run', '--engine', 'soft', *map(str, args)], **more)
 
 
 def test_kernel_truncated_while_running(kernels, tmp_path):
@@ -32,7 +33,8 @@ def test_kernel_truncated_while_running(kernels, tmp_path):
 
 
 def test_console_file_that_takes_nothing(kernels):
-    r = trivet('run', '--kernel', kernels['hello'], '--append', 'exit=2', '--console', '/dev/full')
+    r = trivet('run', '--engine', 'soft', '--kernel', kernels['hello'], '--append', 'exit=2',
+               '--console', '/dev/full')
     assert r.status == 5, r
     assert r.err.count('\n') == 1 and '/dev/full: No space left' in r.err, r
 

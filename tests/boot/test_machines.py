@@ -71,7 +71,7 @@ def test_console_file(kernels, tmp_path):
 
 
 def test_console_none(kernels):
-    r = trivet('run', '--kernel', kernels['hello'], '--console', 'none')
+    r = trivet('run', '--engine', 'soft', '--kernel', kernels['hello'], '--console', 'none')
     assert r.status == 1 and r.out == '' and r.err == '', r
 
 
@@ -85,7 +85,7 @@ def test_input_from_a_pipe(kernels):
 def test_slow_reader_loses_nothing(kernels):
     """A reader that sleeps holds the guest up; every byte still arrives."""
     lines = 150000  # about 1.7 MB, more than every buffer in between
-    with Program([TRIVET, 'run', '--kernel', kernels['flood'], '--append',
+    with Program([TRIVET, 'run', '--engine', 'soft', '--kernel', kernels['flood'], '--append',
                            f'lines={lines}'], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
         time.sleep(3)

@@ -70,8 +70,10 @@ def disks(tmp_path):
 
 
 def start(*args, **more):
-    return subprocess.Popen([str(TRIVET), 'run', *map(str, args)], stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+    # auto would say in a line why not KVM, where there is one
+    return subprocess.Popen([str(TRIVET), 'run', '--engine', 'soft', *map(str, args)],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, **more)
 
 
 def statuses(pid):

@@ -74,7 +74,8 @@ MAKE_DISK = 'echo made-by-the-host > disk.img; truncate -s 4M disk.img'
 
 # What is said of KVM, what auto takes, and KVM asked for; in the shell's quotes.
 CHOOSE = ('trivet engines; trivet run --kernel /g/hello.elf </dev/null; echo "AUTO $?"; '
-          'trivet run --engine kvm --kernel /g/hello.elf </dev/null; echo "RESULT $?"')
+          'trivet run --engine kvm --kernel /g/hello.elf </dev/null; echo "RESULT $?"; '
+          'echo "LINES $(trivet run --kernel /g/missing 2>&1 | wc -l)"')
 
 STEPS = [
     ('unit', 'test_kvm'),

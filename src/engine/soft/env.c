@@ -68,16 +68,6 @@ static void env_fpu_error(struct x86_cpu *c)
 	vcpu_handle_exit(soft_of(c)->v, &x);
 }
 
-static void env_bus_lock(struct x86_cpu *c, bool on)
-{
-	struct soft_vm *vm = soft_of(c)->vm;
-
-	if (on)
-		platform_mutex_lock(&vm->bus_lock);
-	else
-		platform_mutex_unlock(&vm->bus_lock);
-}
-
 const struct x86_env soft_env = {
 	.io_read = env_io_read,
 	.io_write = env_io_write,
@@ -91,5 +81,5 @@ const struct x86_env soft_env = {
 	.fpu_error = env_fpu_error,
 	.page = soft_env_page,
 	.code_write = soft_env_code_write,
-	.bus_lock = env_bus_lock,
+	.bus_lock = soft_env_bus_lock,
 };

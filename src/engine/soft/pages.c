@@ -98,6 +98,7 @@ static void sync_others(struct soft_vcpu *self)
 		while (o != self && __atomic_load_n(&o->running, __ATOMIC_SEQ_CST) &&
 		       (__atomic_load_n(&o->cpu.attention, __ATOMIC_SEQ_CST) & ATT_SYNC)) {
 			soft_attend_sync(self); /* the other may wait for us */
+			soft_attend_bus(self);
 			platform_relax();
 		}
 	}

@@ -114,6 +114,7 @@ static bool attend(struct soft_vcpu *s, struct exit *x)
 	u32 a = __atomic_load_n(&c->attention, __ATOMIC_SEQ_CST);
 
 	soft_attend_sync(s);
+	soft_attend_bus(s);
 	if (a & ATT_KICK) {
 		__atomic_fetch_and(&c->attention, ~(u32)ATT_KICK, __ATOMIC_SEQ_CST);
 		x->reason = EXIT_NONE;
@@ -201,6 +202,7 @@ int soft_run(struct vcpu *v, struct exit *x)
 
 	__atomic_store_n(&s->running, 1, __ATOMIC_SEQ_CST);
 	soft_attend_sync(s);
+	soft_attend_bus(s);
 	x86_fpu_enter(&s->cpu);
 	r = deliver_pending(s);
 	if (!r)

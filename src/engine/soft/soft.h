@@ -33,7 +33,7 @@ struct soft_slot {
 struct soft_vm {
 	struct soft_slot slots[MEM_MAX_SLOTS];
 	unsigned count;
-	/* Locked accesses the host cannot do as one. Taken outside vm->lock. */
+	/* Held by the owner of the bus, see bus.c. Taken outside vm->lock. */
 	struct platform_mutex bus_lock;
 };
 
@@ -71,6 +71,7 @@ enum {
 	ATT_NMI = 4,	/* leave run() when NMIs are unblocked */
 	ATT_SYNC = 8,	/* pages became code: drop cached write translations */
 	ATT_FLUSH = 16, /* drop all cached translations */
+	ATT_BUS = 32,	/* wait until the bus is free */
 };
 
 struct soft_vcpu {
@@ -83,7 +84,8 @@ struct soft_vcpu {
 	u64 arena_used;
 	int pending_vector; /* interrupt to deliver, or -1 */
 	bool pending_nmi;
-	u32 running; /* atomic: inside run() */
+	u32 running;   /* atomic: inside run() */
+	u32 bus_waits; /* atomic: in no instruction's middle but that of a bus lock */
 	u64 instructions;
 	unsigned pauses;
 };
@@ -151,6 +153,13 @@ static inline struct block *soft_block_hit(struct soft_vcpu *s, u64 key)
  * go the slow way (page crossing, not RAM, segment end), or X86_FAULT.
  */
 struct block *soft_block_find(struct soft_vcpu *s, int *status);
+
+/* --- bus.c: locked accesses that the host cannot do as one ----------------- */
+
+/* The CPU is to have the bus, or has had it. Returns with all others stopped. */
+void soft_env_bus_lock(struct x86_cpu *c, bool on);
+/* Between two instructions: waits while another vCPU has the bus. */
+void soft_attend_bus(struct soft_vcpu *s);
 
 /* --- env.c: the CPU's way to the monitor ---------------------------------- */
 
