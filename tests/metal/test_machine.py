@@ -24,7 +24,7 @@ ON_VTX = {'isolation': [], 'mmio': [], 'sleep': [], 'exits': [], 'creg': [], 'se
           'prot32': [], 'task32': [], 'mode32': [], 'apic': [], 'prompt': [], 'time': [],
           'cpu': ['umip-smsw-value', 'umip-smsw'], 'smc': ['smc-crossing-remapped'],
           'debug': ['mov-ss-int3'], 'detail': ['sysret-steps-at-once'],
-          'paging': ['pf-smap-implicit']}
+          'events': [], 'paging': ['pf-smap-implicit']}
 
 
 @pytest.mark.parametrize('name', ON_VTX)

@@ -141,9 +141,8 @@ bool svm_handle_exit(struct svm_vcpu *s, struct exit *x)
 		return exit_plain(s, 0xf4, x);
 	case VMEXIT_PAUSE:
 		return exit_pause(s, x);
-	case VMEXIT_FERR: /* no such wire here: see x87_raise in arch/x86 */
-		hw_inject_exception(&s->hw, EXC_MF, false, 0);
-		return false;
+	case VMEXIT_FERR: /* an x87 error without CR0.NE: see x87_raise in arch/x86 */
+		return emulate(s, x);
 	case VMEXIT_SHUTDOWN:
 		return leave(x, EXIT_SHUTDOWN);
 	case VMEXIT_INVALID:

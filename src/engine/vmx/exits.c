@@ -177,6 +177,7 @@ static bool exit_exception(struct vmx_vcpu *s, struct exit *x)
 		block_nmis(s);
 	switch (vector) {
 	case EXC_UD:
+	case EXC_MF: /* without CR0.NE */
 		return emulate(s, x);
 	case EXC_MC: /* the machine's too */
 		__asm__ volatile("int $18");

@@ -33,9 +33,8 @@ static void make_controls(struct vmx_vcpu *s)
 	vmwrite(F_SECONDARY, s->secondary);
 	vmwrite(F_EXIT, k->exit);
 	vmwrite(F_ENTRY, s->entry);
-	/* #DB and #AC so that a guest cannot raise one for ever while it is being
-	 * delivered; #UD for what the CPU model has and the processor does not. */
-	vmwrite(F_EXCEPTIONS, BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC));
+	s->exceptions = VMX_EXCEPTIONS;
+	vmwrite(F_EXCEPTIONS, s->exceptions);
 	vmwrite(F_PF_MASK, 0);
 	vmwrite(F_PF_MATCH, 0);
 	vmwrite(F_CR3_TARGETS, 0);

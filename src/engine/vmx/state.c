@@ -200,6 +200,7 @@ static void switched_push(struct vmx_vcpu *s)
 {
 	const u32 cr3 = PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE;
 	u32 entry = s->controls.entry, secondary = s->controls.secondary;
+	u32 exceptions = VMX_EXCEPTIONS;
 
 	s->primary &= ~cr3;
 	s->primary |= pcid_in_software(s) ? cr3 : s->controls.primary & cr3;
@@ -212,6 +213,11 @@ static void switched_push(struct vmx_vcpu *s)
 		secondary |= SECONDARY_TABLES;
 	if (secondary != s->secondary)
 		vmwrite(F_SECONDARY, s->secondary = secondary);
+	/* the processor runs guests with NE set only: without it an x87 error is a line */
+	if (!(s->hw.cpu.cr0 & CR0_NE))
+		exceptions |= BIT(EXC_MF);
+	if (exceptions != s->exceptions)
+		vmwrite(F_EXCEPTIONS, s->exceptions = exceptions);
 }
 
 /* --- between instructions ------------------------------------------------------------------------ */

@@ -18,6 +18,10 @@
  * until another guest runs there. */
 enum { KEPT_STAR, KEPT_LSTAR, KEPT_CSTAR, KEPT_SFMASK, KEPT_KERNEL_GS, KEPT_MSRS };
 
+/* Exceptions that exit: #DB and #AC so that a guest cannot raise one for ever while it
+ * is being delivered; #UD for what the CPU model has and the processor does not. */
+#define VMX_EXCEPTIONS ((u32)(BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC)))
+
 /* Instructions of which an exit says all: which, how long, with which register. */
 enum { KNOWN_VMCALL, KNOWN_RDMSR, KNOWN_WRMSR, KNOWN_CR8_READ, KNOWN_CR8_WRITE, KNOWN_INSNS };
 
@@ -57,7 +61,7 @@ struct vmx_vcpu {
 	u32 blocking;
 	struct x86_seg segs[SEG_COUNT]; /* as pulled */
 	/* What the VMCS holds. */
-	u32 primary, secondary, entry;
+	u32 primary, secondary, entry, exceptions;
 	u64 tsc_offset;
 	char why[96]; /* the engine's last error */
 };
