@@ -27,11 +27,15 @@ ON_VTX = {'isolation': [], 'mmio': [], 'sleep': [], 'exits': [], 'creg': [], 'se
           'events': [], 'paging': ['pf-smap-implicit']}
 
 
+def check_kernel(on, name, fails):
+    r = kernels.run(on, name, 1)
+    assert r.done and r.passed and r.status == (3 if fails else 1), r.text[-2000:]
+    assert [f.split(':')[0] for f in r.failed] == fails
+
+
 @pytest.mark.parametrize('name', ON_VTX)
 def test_kernel_on_vtx(name):
-    r = kernels.run('bochs-vtx', name, 1)
-    assert r.done and r.passed and r.status == (3 if ON_VTX[name] else 1), r.text[-2000:]
-    assert [f.split(':')[0] for f in r.failed] == ON_VTX[name]
+    check_kernel('bochs-vtx', name, ON_VTX[name])
 
 
 @pytest.mark.long
@@ -41,10 +45,16 @@ def test_smp_on_vtx():
     assert not r.failed and r.done and len(r.passed) > 20 and r.status == 1, r.text[-2000:]
 
 
-@pytest.mark.parametrize('name', ['isolation', 'mmio', 'sleep', 'exits'])
+# When INT n faults on its way, with that fault intercepted, Bochs gives the last exception as what was
+# on its way (EXITINTINFO).
+ON_BOCHS_SVM = {'isolation': [], 'mmio': [], 'sleep': [], 'creg': [], 'smc': ['smc-crossing-remapped'],
+                'cpu': ['gp-gate-type', 'gp-gate-null-selector', 'gp-gate-data-selector',
+                        'gp-gate-code32', 'gp-beyond-idt', 'gp-ring3-int-dpl']}
+
+
+@pytest.mark.parametrize('name', ON_BOCHS_SVM)
 def test_kernel_on_bochs_svm(name):
-    r = kernels.run('bochs-svm', name, 1)
-    assert not r.failed and r.done and r.passed and r.status == 1, r.text[-2000:]
+    check_kernel('bochs-svm', name, ON_BOCHS_SVM[name])
 
 
 @pytest.mark.parametrize('bed', ['metal', 'bochs-vtx', 'bochs-svm'])

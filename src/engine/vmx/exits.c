@@ -151,17 +151,16 @@ static bool exit_interrupt(struct exit *x)
 
 /*
  * 27.2.1: the exit leaves DR6 alone and says what would have been set. INT1's comes
- * before the instruction has run (27.2.4), with any breakpoint on it behind it.
+ * before the instruction has run (27.2.4).
  */
 static bool exit_debug(struct vmx_vcpu *s, u32 event, struct exit *x)
 {
 	u64 dr6 = vmread(F_QUALIFICATION) & (BIT(14) | BIT(13) | 0xf);
 
+	if (HW_EVENT_TYPE(event) == HW_EVENT_INT1)
+		return emulate(s, x);
 	vmx_pull(s);
-	if (HW_EVENT_TYPE(event) != HW_EVENT_INT1)
-		return hw_raise_debug(&s->hw, dr6, x);
-	s->hw.cpu.rflags |= FL_RF;
-	return hw_step(&s->hw, x);
+	return hw_raise_debug(&s->hw, dr6, x);
 }
 
 static bool exit_exception(struct vmx_vcpu *s, struct exit *x)
@@ -198,6 +197,30 @@ static bool entry_failed(struct vmx_vcpu *s, struct exit *x, u32 reason)
 	return leave(x, EXIT_ERROR);
 }
 
+static bool exit_instruction(struct vmx_vcpu *s, u32 reason, struct exit *x)
+{
+	switch (reason) {
+	case REASON_CPUID:
+		return exit_cpuid(s, x);
+	case REASON_HLT:
+		return exit_halt(s, x);
+	case REASON_IO:
+		return exit_io(s, x);
+	case REASON_VMCALL:
+		return exit_known(s, KNOWN_VMCALL, x);
+	case REASON_RDMSR:
+		return exit_known(s, KNOWN_RDMSR, x);
+	case REASON_WRMSR:
+		return exit_known(s, KNOWN_WRMSR, x);
+	case REASON_CR:
+		return exit_cr(s, x);
+	case REASON_PAUSE:
+		return exit_pause(s, x);
+	default:
+		return emulate(s, x);
+	}
+}
+
 bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
 {
 	u32 reason = (u32)vmread(F_EXIT_REASON);
@@ -219,28 +242,12 @@ bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
 		return leave(x, EXIT_IRQ_WINDOW);
 	case REASON_NMI_WINDOW: /* run() looks at it */
 		return false;
-	case REASON_CPUID:
-		return exit_cpuid(s, x);
-	case REASON_HLT:
-		return exit_halt(s, x);
-	case REASON_IO:
-		return exit_io(s, x);
-	case REASON_VMCALL:
-		return exit_known(s, KNOWN_VMCALL, x);
-	case REASON_RDMSR:
-		return exit_known(s, KNOWN_RDMSR, x);
-	case REASON_WRMSR:
-		return exit_known(s, KNOWN_WRMSR, x);
-	case REASON_CR:
-		return exit_cr(s, x);
-	case REASON_PAUSE:
-		return exit_pause(s, x);
 	case REASON_EPT_VIOLATION:
 		return exit_ept(s, x);
 	case REASON_EPT_MISCONFIG:
 		return entry_failed(s, x, reason);
 	default:
-		break;
+		return reason & REASON_FAILED ? entry_failed(s, x, reason) :
+						exit_instruction(s, reason, x);
 	}
-	return reason & REASON_FAILED ? entry_failed(s, x, reason) : emulate(s, x);
 }
