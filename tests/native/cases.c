@@ -234,16 +234,34 @@ static void set(struct native_case *t, unsigned n, u64 v)
 		t->in.gpr[n] = v;
 }
 
+static unsigned random_pointer(void)
+{
+	return chance(2) ? REG_RSI : REG_RDI;
+}
+
+/* Where the operands are, some at an end of what is mapped: a fault halfway. */
+static void aim_string(struct native_case *t)
+{
+	bool cmps = (t->insn.key & ~1u) == 0xa6;
+	unsigned at_end = random_pointer(), at_start = cmps ? at_end : random_pointer();
+	u64 *gpr = t->in.gpr, middle = SCRATCH + 0x400;
+
+	gpr[REG_RSI] = middle + (native_random() & 0x3ff);
+	gpr[REG_RDI] = middle + (native_random() & 0x3ff);
+	if (chance(8))
+		gpr[at_end] = SCRATCH + SCRATCH_SIZE - (native_random() & 31);
+	if (chance(8))
+		gpr[at_start] = SCRATCH + (native_random() & 31);
+	/* CMPS: which of its operands' faults comes first is the processor's choice */
+	if (cmps && gpr[at_end] - middle > 0x3ff)
+		t->in.rflags &= ~(u64)FL_AC;
+}
+
 static void prepare_string(struct native_case *t)
 {
 	u64 *gpr = t->in.gpr;
 
-	gpr[REG_RSI] = SCRATCH + 0x400 + (native_random() & 0x3ff);
-	gpr[REG_RDI] = SCRATCH + 0x400 + (native_random() & 0x3ff);
-	if (chance(8)) /* a fault halfway */
-		gpr[chance(2) ? REG_RSI : REG_RDI] = SCRATCH + SCRATCH_SIZE - (native_random() & 31);
-	if (chance(8))
-		gpr[chance(2) ? REG_RSI : REG_RDI] = SCRATCH + (native_random() & 31);
+	aim_string(t);
 	if (t->insn.flags & (X86_I_REP | X86_I_REPNE))
 		gpr[REG_RCX] = chance(4) ? 0 : native_random() & 31;
 	if (chance(2))
