@@ -143,7 +143,7 @@ static bool exit_ept(struct vmx_vcpu *s, struct exit *x)
 /* Pending until interrupts are on: now, so that nothing of the guest's waits for it. */
 static bool exit_interrupt(struct exit *x)
 {
-	__asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+	take_interrupts();
 	return leave(x, EXIT_NONE);
 }
 
@@ -229,6 +229,7 @@ bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
 	case REASON_EXCEPTION:
 		return exit_exception(s, x);
 	case REASON_INTERRUPT:
+	case REASON_PREEMPTION:
 		return exit_interrupt(x);
 	case REASON_TRIPLE_FAULT:
 		return leave(x, EXIT_SHUTDOWN);

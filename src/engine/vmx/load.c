@@ -29,6 +29,8 @@ static void make_controls(struct vmx_vcpu *s)
 	s->secondary = k->secondary;
 	s->entry = k->entry;
 	vmwrite(F_PIN, k->pin);
+	if (k->pin & PIN_PREEMPTION) /* 10 ms, from each entry */
+		vmwrite(F_PREEMPTION, platform_counter_hz() / 100 >> k->preemption_shift);
 	vmwrite(F_PRIMARY, s->primary);
 	vmwrite(F_SECONDARY, s->secondary);
 	vmwrite(F_EXIT, k->exit);

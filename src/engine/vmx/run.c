@@ -117,6 +117,7 @@ static void requeue_event(struct vmx_vcpu *s)
  */
 static bool enter(struct vmx_vcpu *s, struct exit *x)
 {
+	take_interrupts(); /* a guest that exits all the time must not keep them out */
 	if (__atomic_load_n(&s->hw.v->kick, __ATOMIC_SEQ_CST) || metal_cpu_wanted())
 		return false;
 	if (!vmx_enter(s->hw.cpu.gpr, !s->launched)) {

@@ -31,6 +31,7 @@ enum vmcs_field {
 	F_GDTR_LIMIT = 0x4810, F_IDTR_LIMIT = 0x4812,
 	F_ES_RIGHTS = 0x4814, /* + 2 n */
 	F_BLOCKING = 0x4824, F_ACTIVITY = 0x4826, F_SYSENTER_CS = 0x482a,
+	F_PREEMPTION = 0x482e,
 	F_HOST_SYSENTER_CS = 0x4c00,
 	/* natural width */
 	F_CR0_MASK = 0x6000, F_CR4_MASK = 0x6002, F_CR0_SHADOW = 0x6004,
@@ -49,6 +50,7 @@ enum vmcs_field {
 
 /* Bits that the code switches or asks for; all are in controls.c's tables. */
 enum {
+	PIN_PREEMPTION = 1u << 6,
 	PRIMARY_IRQ_WINDOW = 1u << 2, PRIMARY_CR3_LOAD = 1u << 15, PRIMARY_CR3_STORE = 1u << 16,
 	PRIMARY_NMI_WINDOW = 1u << 22,
 	SECONDARY_TABLES = 1u << 2, SECONDARY_RDTSCP = 1u << 3, SECONDARY_VPID = 1u << 5,
@@ -72,7 +74,7 @@ enum { /* appendix C */
 	REASON_NMI_WINDOW = 8, REASON_CPUID = 10, REASON_HLT = 12, REASON_VMCALL = 18,
 	REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31, REASON_WRMSR = 32,
 	REASON_GUEST_STATE = 33, REASON_MSR_LOAD = 34, REASON_PAUSE = 40, REASON_MCE_ENTRY = 41,
-	REASON_EPT_VIOLATION = 48, REASON_EPT_MISCONFIG = 49
+	REASON_EPT_VIOLATION = 48, REASON_EPT_MISCONFIG = 49, REASON_PREEMPTION = 52
 };
 
 /* --- exit qualifications, 27.2.1 ------------------------------------------------- */
