@@ -26,7 +26,7 @@ def test_debian_to_its_shell(machine, debian, cpu, cpus):
                          append=f'memory=256M cpus={cpus} -- console=ttyS0 quiet'), cpus)
 
 
-@on('bochs-vtx')
+@on('bochs-vtx', 'bochs-svm')
 def test_debian_in_bochs(machine, debian):
     """Ten minutes at most."""
     begin = time.monotonic()
