@@ -115,23 +115,78 @@ static void test_crossing(void)
 	check_eq(run((u8 *)V + PAGE - 3), 0x01770355, "smc-crossing-remapped");
 }
 
+/* One first page before two second ones, then before none. */
+static void test_crossing_views(void)
+{
+	bool ok = true;
+
+	page_map(V + 2 * PAGE, (ulong)code, PTE_P | PTE_W);
+	page_map(V + 3 * PAGE, (ulong)code + PAGE, PTE_P | PTE_W);
+	for (int i = 0; i < 20; i++)
+		ok = ok && run((u8 *)V + PAGE - 3) == 0x01770355 &&
+		     run((u8 *)V + 3 * PAGE - 3) == 0x01990355;
+	check(ok, "smc-crossing-two-views");
+	page_map(V + PAGE, 0, 0);
+	TRY_JUMP("call *%0", : "r"(V + PAGE - 3) : "memory", "rax");
+	check(trap_last.vector == PF && trap_last.error == 0x10 &&
+	      trap_last.cr2 == V + PAGE && trap_last.ip == V + PAGE - 3,
+	      "smc-crossing-unmapped");
+	check_eq(run((u8 *)V + 3 * PAGE - 3), 0x01990355, "smc-crossing-other-view");
+	page_map(V + PAGE, (ulong)code + PAGE, PTE_P | PTE_W);
+	check_eq(run((u8 *)V + PAGE - 3), 0x01990355, "smc-crossing-mapped-again");
+}
+
+/* It patches the instruction across the pages that comes next. */
+static void test_crossing_ahead(void)
+{
+	static const u8 text[] = {
+		0xc6, 0x05, 0x02, 0x00, 0x00, 0x00, 0x2b, /* movb $43, 2(rip) */
+		0xb8, 0x07, 0x00, 0x00, 0x00,             /* mov $7, eax */
+		0xc3,
+	};
+	u8 *at = code + PAGE - 9;
+
+	for (int i = 0; i < 3; i++) {
+		memcpy(at, text, sizeof text);
+		check_eq(run(at), 0x2b07, "smc-crossing-next-instruction");
+	}
+}
+
+static void emit_jump(u8 *at, const u8 *to)
+{
+	u32 rel = (u32)(to - (at + 5));
+
+	at[0] = 0xe9;
+	memcpy(at + 1, &rel, 4);
+}
+
+/* A jump of which the second page holds the end, and no other code. */
+static void test_crossing_jump(void)
+{
+	u8 *at = code + PAGE - 2;
+
+	emit(code + 0x100, 1);
+	emit(code + 0x200, 2);
+	emit_jump(at, code + 0x100);
+	check_eq(run(at), 1, "smc-crossing-jump");
+	code[PAGE] ^= 1; /* 256 bytes on */
+	check_eq(run(at), 2, "smc-crossing-jump-rewritten");
+}
+
 /* A jump from one page to another whose target changes. */
 static void test_chain(void)
 {
 	bool ok = true;
 	u8 *a = code, *b = code + PAGE;
-	u32 rel = (u32)(b - (a + 5));
 
-	a[0] = 0xe9;
-	memcpy(a + 1, &rel, 4);
+	emit_jump(a, b);
 	for (u32 i = 0; i < 200; i++) {
 		emit(b, i);
 		ok = ok && run(a) == i;
 	}
 	check(ok, "smc-jump-target-rewritten");
 	emit(b + 64, 0x4444);
-	rel += 64;
-	memcpy(a + 1, &rel, 4);
+	emit_jump(a, b + 64);
 	check_eq(run(a), 0x4444, "smc-jump-rewritten");
 }
 
@@ -206,6 +261,9 @@ void test_main(void)
 	test_own_loop();
 	test_alias();
 	test_crossing();
+	test_crossing_views();
+	test_crossing_ahead();
+	test_crossing_jump();
 	test_chain();
 	test_data_near();
 	test_store_kinds();

@@ -3,7 +3,7 @@
  * The soft engine: an interpreter over decoded blocks.
  *
  * A block is a run of decoded instructions of one guest-physical page and one
- * CPU mode. Blocks are per vCPU; what is shared by the VM is, for every page of
+ * CPU mode, or one instruction across two pages. Blocks are per vCPU; what is shared by the VM is, for every page of
  * RAM, a generation number and a map of its 64-byte chunks that some vCPU has
  * decoded. A store to such a chunk raises the generation, and a block of an older
  * generation is never entered again.
@@ -42,8 +42,10 @@ struct soft_vm {
 struct block {
 	u64 gpa;
 	struct soft_page *page;
+	struct soft_page *page2; /* NULL, or where its only instruction ends */
 	struct block *next; /* in its hash chain */
-	u32 gen;
+	u64 gpa2;	    /* of page2's begin */
+	u32 gen, gen2;
 	u16 bytes;
 	u8 mode;
 	u8 count;
@@ -51,7 +53,8 @@ struct block {
 	struct x86_insn insns[]; /* count of them, and the end: x86_bind_end */
 };
 
-#define JUMP_CACHE_SIZE 4096u
+#define JUMP_CACHE_SETS 4096u
+#define JUMP_CACHE_WAYS 2 /* a system call and what it waits for are a thousand blocks */
 #define BLOCK_HASH_SIZE 16384u
 /* A vCPU's decoded code; when it is full all starts anew. With 6 MiB Debian with systemd
  * boots a tenth faster, with 16 no more than that: this keeps the monitor small. */
@@ -62,6 +65,10 @@ struct jump_entry {
 	u64 lin;
 	u64 key;
 	struct block *block;
+};
+
+struct jump_set {
+	struct jump_entry way[JUMP_CACHE_WAYS]; /* the latest first */
 };
 
 /* Bits of x86_cpu.attention. */
@@ -78,7 +85,7 @@ struct soft_vcpu {
 	struct x86_cpu cpu;
 	struct vcpu *v;
 	struct soft_vm *vm;
-	struct jump_entry *jumps;
+	struct jump_set *jumps;
 	struct block **hash;
 	u8 *arena;
 	u64 arena_used;
@@ -117,14 +124,16 @@ static inline u64 soft_jump_key(const struct x86_cpu *c)
 	       c->lookup_gen << 16;
 }
 
-static inline struct jump_entry *soft_jump_entry(struct soft_vcpu *s, u64 lin)
+static inline struct jump_set *soft_jump_set(struct soft_vcpu *s, u64 lin)
 {
-	return &s->jumps[(lin ^ lin >> 12) & (JUMP_CACHE_SIZE - 1)];
+	return &s->jumps[(lin ^ lin >> 12) & (JUMP_CACHE_SETS - 1)];
 }
 
 static inline bool soft_block_fresh(const struct block *b)
 {
-	return b->gen == __atomic_load_n(&b->page->gen, __ATOMIC_RELAXED);
+	return b->gen == __atomic_load_n(&b->page->gen, __ATOMIC_RELAXED) &&
+	       (likely(!b->page2) ||
+		b->gen2 == __atomic_load_n(&b->page2->gen, __ATOMIC_RELAXED));
 }
 
 static inline bool soft_block_within_segment(const struct x86_cpu *c,
@@ -140,8 +149,10 @@ static inline struct block *soft_block_hit(struct soft_vcpu *s, u64 key)
 {
 	struct x86_cpu *c = &s->cpu;
 	u64 lin = x86_code_lin(c);
-	const struct jump_entry *e = soft_jump_entry(s, lin);
+	const struct jump_entry *e = soft_jump_set(s, lin)->way;
 
+	if (unlikely(e->lin != lin || e->key != key))
+		e++;
 	if (likely(e->lin == lin && e->key == key) &&
 	    likely(soft_block_fresh(e->block) && soft_block_within_segment(c, e->block)))
 		return e->block;
@@ -150,7 +161,7 @@ static inline struct block *soft_block_hit(struct soft_vcpu *s, u64 key)
 
 /*
  * The same, made if need be. NULL with *status X86_OK when the instruction must
- * go the slow way (page crossing, not RAM, segment end), or X86_FAULT.
+ * go the slow way (not RAM, segment end), or X86_FAULT.
  */
 struct block *soft_block_find(struct soft_vcpu *s, int *status);
 
