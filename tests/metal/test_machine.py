@@ -22,7 +22,8 @@ def test_kernel(name):
 # runs without an exit, and this processor has no UMIP.
 ON_VTX = {'isolation': [], 'mmio': [], 'sleep': [], 'exits': [], 'creg': [], 'segment': [], 'fpu': [],
           'prot32': [], 'task32': [], 'mode32': [], 'apic': [], 'prompt': [], 'time': [],
-          'cpu': ['umip-smsw-value', 'umip-smsw'], 'smc': ['smc-crossing-remapped'],
+          'cpu': ['umip-smsw-value', 'umip-smsw'],
+          'smc': ['smc-crossing-remapped', 'smc-crossing-two-views', 'smc-crossing-unmapped'],
           'debug': ['mov-ss-int3'], 'detail': ['sysret-steps-at-once'],
           'events': ['rep-step-rf', 'rep-data-breakpoint-rf'], 'paging': ['pf-smap-implicit']}
 
@@ -48,7 +49,7 @@ def test_smp_on_vtx():
 # When INT n faults on its way, with that fault intercepted, Bochs gives the last exception as what was
 # on its way (EXITINTINFO). A guest that is stepped (debug, exits) ends Bochs: the host gets the trap,
 # before it has its GS.
-ON_BOCHS_SVM = {'isolation': [], 'mmio': [], 'sleep': [], 'creg': [], 'smc': ['smc-crossing-remapped'],
+ON_BOCHS_SVM = {'isolation': [], 'mmio': [], 'sleep': [], 'creg': [],
                 'cpu': ['gp-gate-type', 'gp-gate-null-selector', 'gp-gate-data-selector',
                         'gp-gate-code32', 'gp-beyond-idt', 'gp-ring3-int-dpl']}
 
