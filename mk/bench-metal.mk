@@ -3,11 +3,12 @@
 # KVM in the same emulator. BENCH_METAL holds options of tests/bench/metal/bench.py.
 BENCH_METAL ?=
 
-build/bench/metal/exits.elf: tests/bench/metal/exits.c $(KERNEL_LIB64) $(wildcard tests/kernels/lib/*.h) \
+build/bench/metal/exits-intel.elf: EXITS_CFLAGS := -DINTEL
+build/bench/metal/exits.elf build/bench/metal/exits-intel.elf: tests/bench/metal/exits.c $(KERNEL_LIB64) $(wildcard tests/kernels/lib/*.h) \
 		tests/kernels/lib/kernel.ld
 	@mkdir -p $(@D)
 	@echo "  KERNEL  $@"
-	@gcc -m64 -mno-red-zone -mcmodel=small $(KERNEL_CFLAGS) $(KERNEL_LD) -o $@64 $< $(KERNEL_LIB64)
+	@gcc -m64 -mno-red-zone -mcmodel=small $(KERNEL_CFLAGS) $(EXITS_CFLAGS) $(KERNEL_LD) -o $@64 $< $(KERNEL_LIB64)
 	@objcopy -O elf32-i386 $@64 $@
 
 build/bench/metal/start: tests/bench/metal/start.c
@@ -18,5 +19,5 @@ build/bench/metal/start: tests/bench/metal/start.c
 .PHONY: bench-metal
 bench-metal: ## exits and a boot on bare metal, in instructions, beside KVM in the same emulator
 	@tools/setup.sh build guest metal bench
-	@+$(SUBMAKE) build/trivet build/trivet-x86.elf build/bench/metal/exits.elf build/bench/metal/start guest-files
+	@+$(SUBMAKE) build/trivet build/trivet-x86.elf build/bench/metal/exits.elf build/bench/metal/exits-intel.elf build/bench/metal/start guest-files
 	@/usr/bin/python3 tests/bench/metal/bench.py $(BENCH_METAL)

@@ -68,7 +68,7 @@ build/trivet.iso: build/trivet build/trivet-x86.elf tools/guest/debian.yaml buil
 
 METAL_UNIT := test_metal test_netswitch test_hw test_move
 
-.PHONY: metal run-metal check-metal check-metal-tests
+.PHONY: metal run-metal check-metal check-long
 metal: build/trivet-x86.elf ## the bare-metal hypervisor's image
 
 # Ctrl-a x leaves QEMU, Ctrl-] is the hypervisor's own prompt.
@@ -77,9 +77,16 @@ run-metal: ## Debian's kernel on the bare-metal hypervisor, from an ISO in QEMU
 	@+$(SUBMAKE) build/trivet.iso
 	@$(METAL_QEMU) -cdrom build/trivet.iso -boot d
 
-check-metal: ## the bare-metal hypervisor in QEMU's emulation of AMD-V
+METAL_TESTS = /usr/bin/python3 -m pytest -q --tb=short -p no:cacheprovider tests/metal
+
+check-metal: ## the bare-metal hypervisor in emulated AMD-V (QEMU, Bochs) and VT-x (Bochs)
 	@tools/setup.sh build guest test metal
 	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels $(METAL_UNIT:%=build/unit/%)
 	@for t in $(METAL_UNIT); do build/unit/$$t >build/unit/$$t.log 2>&1 || \
 		{ cat build/unit/$$t.log; exit 1; }; done
-	@/usr/bin/python3 -m pytest -q --tb=short -p no:cacheprovider tests/metal
+	@$(METAL_TESTS) -m 'not long'
+
+check-long: ## what of it takes many minutes: Bochs with two processors
+	@tools/setup.sh build guest test metal
+	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels
+	@$(METAL_TESTS) -m long

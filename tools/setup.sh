@@ -19,6 +19,7 @@ group_packages() {
 	test) echo e2fsprogs clang libclang-rt-dev libcmocka-dev libzydis-dev \
 		python3 python3-pytest python3-pytest-xdist python3-pexpect ;;
 	metal) echo qemu-system-x86 grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools ovmf \
+		bochs bochs-term bochsbios vgabios \
 		python3 python3-pytest python3-pexpect ;;
 	bench) echo qemu-system-x86 python3 ;;
 	*) echo "tools/setup.sh: no group '$1'; expected build, guest, debian, test, metal or bench" >&2

@@ -183,7 +183,8 @@ static inline struct hw_vcpu *hw_of(struct vcpu *v)
  * code: vector 7:0, type 10:8, error code 63:32.
  */
 #define HW_EVENT_TYPE(e) ((unsigned)((e) >> 8) & 7)
-enum { HW_EVENT_INTR = 0, HW_EVENT_NMI = 2, HW_EVENT_EXCP = 3, HW_EVENT_SOFT = 4 };
+enum { HW_EVENT_INTR = 0, HW_EVENT_NMI = 2, HW_EVENT_EXCP = 3, HW_EVENT_SOFT = 4,
+       HW_EVENT_INT1 = 5 /* of VMX alone: INT1's #DB */ };
 #define HW_EVENT_ERROR BIT(11)
 #define HW_EVENT_VALID BIT(31)
 
@@ -233,6 +234,8 @@ void hw_cpuid(struct hw_vcpu *h, bool code64);
  */
 bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r);
 bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs);
+/* As hw_quick_plain, where the processor said which instruction it was and how long. */
+bool hw_quick_known(struct hw_vcpu *h, const struct x86_insn *i, int *r);
 
 /* --- env.c ---------------------------------------------------------------------------- */
 

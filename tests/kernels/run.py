@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs test kernels on Trivet or on QEMU's TCG and counts their PASS and FAIL
-lines: tests/kernels/run.py [--on trivet|qemu|metal] [-v] [NAME ...]"""
+lines: tests/kernels/run.py [--on trivet|qemu|bochs|metal|bochs-vtx|bochs-svm] [-v]
+[NAME ...]. metal: on the bare-metal hypervisor in QEMU; bochs-...: the same in Bochs."""
 
 import argparse
 import os
@@ -18,6 +19,8 @@ RUNS = [("cpu", 1), ("creg", 1), ("segment", 1), ("paging", 1), ("debug", 1),
          ("apic", 1), ("prompt", 1), ("events", 1), ("mmio", 1), ("detail", 1), ("sleep", 1),
          ("isolation", 1), ("inventory", 1), ("exits", 1), ("exits32", 1), ("vmrun", 1),
          ("time", 1), ("smp", 1), ("smp", 2), ("smp", 4)]
+
+BOCHS = ("bochs", "bochs-vtx", "bochs-svm")
 
 Result = namedtuple("Result", "status passed failed skipped done text")
 
@@ -36,6 +39,11 @@ def command(on, name, cpus, limit):
                 "-serial", "stdio", "-no-reboot",
                 "-kernel", os.path.join(TOP, "build/trivet-x86.elf"),
                 "-append", f"memory=128M cpus={cpus} testdev=on", "-initrd", elf]
+    if on in BOCHS:
+        bochs = [os.path.join(TOP, "tests/metal/bochs.py"), "--cpus", str(min(cpus, 2))]
+        if on == "bochs":
+            return [*bochs, "--kernel", elf, "--how", "multiboot"]
+        return [*bochs, "--cpu", on[6:], "--append", f"memory=128M cpus={cpus} testdev=on", elf]
     return [os.path.join(TOP, "build/trivet"), "run", "--engine", "soft",
             "--kernel", elf, "--cpus", str(cpus), "--memory", "128M", "--testdev",
             "--console", "stdio", "--timeout", str(limit)]
@@ -43,6 +51,8 @@ def command(on, name, cpus, limit):
 
 def run(on, name, cpus, limit=60):
     """One kernel's Result. status None: it did not end in time."""
+    if on in BOCHS:
+        limit *= 5  # a tenth of QEMU's speed, and a BIOS and a boot loader before it
     proc = subprocess.Popen(command(on, name, cpus, limit),
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT)
@@ -54,7 +64,7 @@ def run(on, name, cpus, limit=60):
         out, _ = proc.communicate()
         status = None
     text = out.decode(errors="replace").replace("\r", "")
-    if on == "metal":
+    if on == "metal" or on in BOCHS[1:]:
         ended = re.search(r"^trivet: vm: ended with status (\d+)$", text, re.MULTILINE)
         status = int(ended.group(1)) if ended else None
     lines = {kind: re.findall(rf"^{kind} (.*)$", text, re.MULTILINE)
@@ -65,7 +75,7 @@ def run(on, name, cpus, limit=60):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--on", choices=("trivet", "qemu", "metal"), default="trivet")
+    p.add_argument("--on", choices=("trivet", "qemu", "metal", *BOCHS), default="trivet")
     p.add_argument("--limit", type=int, default=60, help="seconds a kernel")
     p.add_argument("-v", action="store_true", help="the whole output")
     p.add_argument("names", nargs="*")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the bare-metal tests: the hypervisor in QEMU's emulation of AMD-V."""
+"""Fixtures of the bare-metal tests: the hypervisor in QEMU's emulation of AMD-V and in Bochs's of
+VT-x and AMD-V."""
+import functools
 import gzip
 import os
 import re
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from bochs import Bochs
+from console import PROMPT, Console # pylint: disable=unused-import
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TRIVET = ROOT / 'build/trivet'
@@ -18,10 +22,9 @@ GUEST = ROOT / 'build/guest'
 KERNELS = ROOT / 'build/kernels'
 OVMF = Path('/usr/share/ovmf/OVMF.fd')
 BOOT_SECONDS = 150
-PROMPT = r'/root # '
 
 
-class Machine:
+class Machine(Console):
     """One QEMU. console: a pexpect child on the serial port.
 
     Several CPUs are on one host thread. With a thread for each, QEMU 7.2's helper_vmrun and
@@ -50,26 +53,6 @@ class Machine:
         # pylint: disable-next=consider-using-with
         self.console.logfile_read = open(tmp / 'console', 'w', encoding='utf-8')
 
-    def expect(self, *patterns, timeout=BOOT_SECONDS):
-        for pattern in patterns:
-            self.console.expect(pattern, timeout=timeout)
-        return self.console.match
-
-    def command(self, text):
-        """Types a line at the guest's prompt; the answer."""
-        self.console.sendline(text)
-        self.console.expect_exact(text)
-        self.console.expect(PROMPT)
-        return self.console.before.replace('\r', '')
-
-    def operator(self, text):
-        """Types a line at the hypervisor's prompt; the answer."""
-        self.console.send('\x1d')
-        self.console.expect('trivet> ')
-        self.console.send(text + '\r')
-        self.console.expect(r'\((\S+); Ctrl-] for the prompt\)')
-        return self.console.before.replace('\r', '')
-
     def monitor(self, text):
         """QEMU's answer to a command of its own."""
         with socket.socket(socket.AF_UNIX) as s:
@@ -84,21 +67,29 @@ class Machine:
                 answer += s.recv(65536).decode(errors='replace')
         return answer
 
-    def ended(self, timeout=60):
-        """Waits until the machine is off; the rest of the console."""
-        self.console.expect(pexpect.EOF, timeout=timeout)
-        return self.console.before.replace('\r', '')
-
     def close(self):
         self.console.close(force=True)
 
 
+BEDS = {'qemu': Machine, 'bochs-vtx': functools.partial(Bochs, cpu='vtx'),
+        'bochs-svm': functools.partial(Bochs, cpu='svm')}
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'long: takes many minutes; of `make check-long`')
+
+
+def on(*beds):
+    """A test's machine is in each of these emulators; without, in QEMU."""
+    return pytest.mark.parametrize('machine', beds, indirect=True)
+
+
 @pytest.fixture
-def machine(tmp_path):
+def machine(tmp_path, request):
     made = []
 
     def make(**more):
-        made.append(Machine(tmp_path, **more))
+        made.append(BEDS[getattr(request, 'param', 'qemu')](tmp_path, **more))
         return made[-1]
     yield make
     for m in made:

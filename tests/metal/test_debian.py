@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian on the bare-metal hypervisor."""
 import re
+import time
 
 import pytest
-from conftest import GUEST, PROMPT, bundle, image, initrd_with, vmfile
+from conftest import GUEST, PROMPT, bundle, image, initrd_with, on, vmfile
 
 
-@pytest.mark.parametrize('cpu,cpus', [('max', 1), ('EPYC,+svm,+npt', 2)])
-def test_debian_to_its_shell(machine, debian, cpu, cpus):
-    m = machine(cpu=cpu, cpus=cpus, modules=debian,
-                append=f'memory=256M cpus={cpus} -- console=ttyS0 quiet')
+def to_its_shell(m, cpus):
     m.expect('Trivet on bare metal', 'trivet: init', PROMPT)
     assert m.command('nproc').strip() == str(cpus)
     assert 'Trivet baseline CPU' in m.command('grep "model name" /proc/cpuinfo')
@@ -20,6 +18,28 @@ def test_debian_to_its_shell(machine, debian, cpu, cpus):
     m.console.sendline('poweroff')
     rest = m.ended()
     assert 'trivet: vm: powered off' in rest and 'all VMs have ended' in rest
+
+
+@pytest.mark.parametrize('cpu,cpus', [('max', 1), ('EPYC,+svm,+npt', 2)])
+def test_debian_to_its_shell(machine, debian, cpu, cpus):
+    to_its_shell(machine(cpu=cpu, cpus=cpus, modules=debian,
+                         append=f'memory=256M cpus={cpus} -- console=ttyS0 quiet'), cpus)
+
+
+@on('bochs-vtx', 'bochs-svm')
+def test_debian_in_bochs(machine, debian):
+    """Ten minutes at most."""
+    begin = time.monotonic()
+    to_its_shell(machine(memory=512, modules=debian,
+                         append='memory=256M -- console=ttyS0 quiet'), 1)
+    assert time.monotonic() - begin < 600
+
+
+@pytest.mark.long
+@on('bochs-vtx')
+def test_debian_in_bochs_on_two_processors(machine, debian):
+    to_its_shell(machine(cpus=2, memory=512, modules=debian,
+                         append='memory=256M cpus=2 -- console=ttyS0 quiet'), 2)
 
 
 def test_reboot_starts_the_guest_again(machine, debian):

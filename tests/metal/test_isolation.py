@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a guest on bare metal finds outside its own memory."""
-from conftest import bundle, kernel_file
+from conftest import bundle, kernel_file, on
 
 
+@on('qemu', 'bochs-vtx', 'bochs-svm')
 def test_nothing_of_others(machine, tmp_path):
     """One machine looks at all that is not its own, while another has its memory full; a third
     may not even look: its first access ends it, and nobody else."""

@@ -2,7 +2,7 @@
 """Weights and processors from the VM file."""
 import re
 
-from conftest import bundle, kernel_file
+from conftest import bundle, kernel_file, on
 
 
 def test_weights_share_a_processor(machine, tmp_path):
@@ -26,3 +26,14 @@ def test_weights_share_a_processor(machine, tmp_path):
     light, heavy, alone = sorted(counts)
     assert 2 < heavy / light < 4.5, counts
     assert alone > heavy, counts
+
+
+@on('bochs-vtx')
+def test_many_machines_on_a_processor(machine, tmp_path):
+    """Eight at once, each with a state of its own: what one does to the processor no other sees."""
+    names = ('segment', 'fpu', 'mmio', 'exits', 'creg', 'prot32', 'task32', 'mode32')
+    files = [kernel_file(tmp_path, n, n, memory='160M') for n in names]
+    m = machine(memory=2048, modules=[bundle(*files, out=tmp_path / 'b.bundle')])
+    rest = m.ended(timeout=400)
+    for n in names:
+        assert f'{n}: ended with status 1' in rest, rest[-3000:]

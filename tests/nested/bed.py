@@ -86,7 +86,7 @@ def guest_initrd(out, text):
         cpio(Path(name), out, GUEST / 'initrd.gz')
 
 
-def host_initrd(out, steps, files):
+def host_initrd(out, steps, files, modules=None):
     """The middle one's: KVM, our program, files {path there: path here}."""
     text = ''.join(f'echo "@@ BEGIN {name}"\n(\n{step}\n) 2>&1\necho "@@ END {name} $?"\n'
                    for name, step in steps)
@@ -101,7 +101,7 @@ def host_initrd(out, steps, files):
                     to = tree / lib.lstrip('/')
                     to.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(lib, to)
-        write_init(tree, HOST_MODULES, text)
+        write_init(tree, modules or HOST_MODULES, text)
         cpio(tree, out, GUEST / 'initrd.gz')
 
 

@@ -86,6 +86,13 @@ static void env_bus_lock(struct x86_cpu *c, bool on)
 		platform_mutex_unlock(&vm->bus_lock);
 }
 
+static void env_fpu_error(struct x86_cpu *c)
+{
+	struct exit x = { .reason = EXIT_FPU_ERROR };
+
+	vcpu_handle_exit(vcpu_of(c), &x);
+}
+
 const struct x86_env hw_env = {
 	.io_read = env_io_read,
 	.io_write = env_io_write,
@@ -99,4 +106,5 @@ const struct x86_env hw_env = {
 	.page = env_page,
 	.code_write = env_code_write,
 	.bus_lock = env_bus_lock,
+	.fpu_error = env_fpu_error,
 };

@@ -103,18 +103,24 @@ static bool run(struct x86_cpu *c, const struct x86_insn *i, int *r)
 	return false;
 }
 
-bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r)
+bool hw_quick_known(struct hw_vcpu *h, const struct x86_insn *i, int *r)
 {
 	struct x86_cpu *c = &h->cpu;
-	const struct hw_insn *n = insn_at(h, c->rip);
+
+	if ((i->key == X86_KEY(X86_MAP_0F, 0x30) || i->key == X86_KEY(X86_MAP_0F, 0x32)) &&
+	    !msr_is_here((u32)c->gpr[REG_RCX]))
+		return false;
+	c->rip += i->len;
+	return run(c, i, r);
+}
+
+bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r)
+{
+	const struct hw_insn *n = insn_at(h, h->cpu.rip);
 
 	if (!n || n->kind != HW_INSN_PLAIN || n->insn.key != key)
 		return false;
-	if ((key == X86_KEY(X86_MAP_0F, 0x30) || key == X86_KEY(X86_MAP_0F, 0x32)) &&
-	    !msr_is_here((u32)c->gpr[REG_RCX]))
-		return false;
-	c->rip += n->insn.len;
-	return run(c, &n->insn, r);
+	return hw_quick_known(h, &n->insn, r);
 }
 
 /* Guest RAM, be it read-only. */

@@ -30,6 +30,9 @@ static int run_one(struct hw_vcpu *h)
 
 	if (h->event & HW_EVENT_VALID)
 		return deliver_event(h);
+	/* the processor came as far as to leave the guest: a breakpoint on the instruction
+	 * has had its turn, even where RF does not say so (Bochs 2.7 saves it cleared) */
+	c->rflags |= FL_RF;
 	r = x86_step(c, &insn);
 	if (r != X86_FAULT)
 		return r;

@@ -113,7 +113,7 @@ static struct block *block_finish(struct soft_vcpu *s, struct block *b)
 	struct block **slot = &s->hash[block_slot(b->gpa, b->mode)];
 
 	x86_bind_end(&b->insns[b->count]);
-	s->arena_used += sizeof *b + (b->count + 1u) * sizeof b->insns[0];
+	s->arena_used += align_up(sizeof *b + (b->count + 1u) * sizeof b->insns[0], CACHE_LINE);
 	b->next = *slot;
 	*slot = b;
 	return b;

@@ -75,7 +75,7 @@ static void soft_flush_page(struct vm *vm, gpa_t page)
 
 static void vcpu_free(struct soft_vcpu *s)
 {
-	platform_free(s->jumps, sizeof s->jumps[0] * JUMP_CACHE_SETS);
+	platform_ram_free(s->jumps, sizeof s->jumps[0] * JUMP_CACHE_SETS);
 	platform_free(s->hash, sizeof s->hash[0] * BLOCK_HASH_SIZE);
 	platform_ram_free(s->arena, BLOCK_ARENA_SIZE);
 	platform_free(s, sizeof *s);
@@ -91,7 +91,7 @@ static int soft_vcpu_init(struct vcpu *v, struct error *err)
 	s->v = v;
 	s->vm = v->vm->engine_data;
 	s->pending_vector = -1;
-	s->jumps = platform_alloc(sizeof s->jumps[0] * JUMP_CACHE_SETS);
+	s->jumps = platform_ram_alloc(sizeof s->jumps[0] * JUMP_CACHE_SETS);
 	s->hash = platform_alloc(sizeof s->hash[0] * BLOCK_HASH_SIZE);
 	s->arena = platform_ram_alloc(BLOCK_ARENA_SIZE);
 	if (s->jumps && s->hash && s->arena)

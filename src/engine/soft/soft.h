@@ -37,6 +37,10 @@ struct soft_vm {
 	struct platform_mutex bus_lock;
 };
 
+/* A system call of Linux's runs through more decoded code than the host's nearest cache
+ * holds: what is looked at together lies together. */
+#define CACHE_LINE 64
+
 #define BLOCK_MAX_INSNS 32
 
 struct block {
@@ -69,7 +73,7 @@ struct jump_entry {
 
 struct jump_set {
 	struct jump_entry way[JUMP_CACHE_WAYS]; /* the latest first */
-};
+} __attribute__((aligned(CACHE_LINE)));
 
 /* Bits of x86_cpu.attention. */
 enum {

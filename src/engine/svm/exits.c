@@ -84,7 +84,7 @@ static bool exit_exception(struct svm_vcpu *s, unsigned vector, struct exit *x)
 {
 	switch (vector) {
 	case EXC_UD:
-	case EXC_GP: /* VME and PVI in software: arch/x86 knows whether it is one */
+	case EXC_GP: /* VME and PVI in software, CR4: arch/x86 knows whether it is one */
 		return emulate(s, x);
 	case EXC_MC: /* the machine's, not the guest's */
 		__asm__ volatile("int $18");
@@ -142,9 +142,8 @@ bool svm_handle_exit(struct svm_vcpu *s, struct exit *x)
 		return exit_plain(s, 0xf4, x);
 	case VMEXIT_PAUSE:
 		return exit_pause(s, x);
-	case VMEXIT_FERR: /* no such wire here: see x87_raise in arch/x86 */
-		hw_inject_exception(&s->hw, EXC_MF, false, 0);
-		return false;
+	case VMEXIT_FERR: /* an x87 error without CR0.NE: see x87_raise in arch/x86 */
+		return emulate(s, x);
 	case VMEXIT_SHUTDOWN:
 		return leave(x, EXIT_SHUTDOWN);
 	case VMEXIT_INVALID:

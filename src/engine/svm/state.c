@@ -8,6 +8,9 @@
 #include "svm.h"
 
 #define EFER_SVME BIT(12)
+/* What every CPU model has and older processors lack. They refuse these bits with #GP
+ * before they look at the interception: APM vol. 2 15.9. */
+#define CR4_MODEL (CR4_PCIDE | CR4_OSXSAVE | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP | CR4_UMIP)
 
 /* --- the VMCB's constants ------------------------------------------------------- */
 
@@ -184,6 +187,8 @@ static void push_intercepts(struct svm_vcpu *s)
 	b->cr_read = BIT(4) | BIT(8);
 	b->cr_write = BIT(4) | BIT(8);
 	b->exceptions &= ~(u32)BIT(EXC_GP);
+	if (CR4_MODEL & ~s->hw_caps.cr4)
+		b->exceptions |= BIT(EXC_GP);
 	b->intercept1 &= ~(umip | I1_IRET | I1_INTN);
 	if (s->hw.cpu.nmi_blocked)
 		b->intercept1 |= I1_IRET;

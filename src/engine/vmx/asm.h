@@ -91,6 +91,12 @@ static inline void write_cr4(u64 v)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
 }
 
+/* What the processor has waiting. */
+static inline void take_interrupts(void)
+{
+	__asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+}
+
 struct table_register {
 	u16 limit;
 	u64 base;

@@ -26,6 +26,8 @@ static const struct control pin_controls[] = {
 	{ 0, NEEDED, "external-interrupt exiting" }, /* the hypervisor's, all of them */
 	{ 3, NEEDED, "NMI exiting" },
 	{ 5, NEEDED, "virtual NMIs" }, /* the processor knows when IRET ends one */
+	/* In Bochs 2.7 interrupts do not end a guest that has its own off. */
+	{ 6, WANTED, "VMX-preemption timer" },
 };
 
 static const struct control primary_controls[] = {
@@ -106,6 +108,7 @@ static int derive_all(struct vmx_controls *k, const struct vmx_msrs *m, struct e
 		r = DERIVE(exit);
 	if (!r)
 		r = DERIVE(entry);
+	k->preemption_shift = (unsigned)m->misc & 0x1f; /* A.6 */
 	k->vpid = (k->secondary & SECONDARY_VPID) != 0;
 	k->tables = (m->secondary >> 32 & SECONDARY_TABLES) != 0;
 	return r;

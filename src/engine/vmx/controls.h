@@ -11,7 +11,7 @@
 struct vmx_msrs {
 	u64 basic, pin, primary, secondary, exit, entry;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-	u64 ept_vpid;
+	u64 ept_vpid, misc;
 };
 
 /* What a VMCS gets, and what the engine may count on. */
@@ -22,6 +22,7 @@ struct vmx_controls {
 	u64 cr0_may, cr4_may;
 	u64 eptp_bits;
 	unsigned ept_levels; /* as struct hw_table_format's */
+	unsigned preemption_shift; /* the timer's ticks, from the TSC's */
 	bool vpid, invept_single;
 	bool tables; /* descriptor-table exiting can be switched on */
 };

@@ -50,6 +50,7 @@ static void read_msrs(struct vmx_msrs *m)
 		m->exit = rdmsr(0x483);
 		m->entry = rdmsr(0x484);
 	}
+	m->misc = rdmsr(0x485);
 	m->cr0_fixed0 = rdmsr(0x486);
 	m->cr0_fixed1 = rdmsr(0x487);
 	m->cr4_fixed0 = rdmsr(0x488);

@@ -31,9 +31,9 @@ static bool odd(const struct vmx_vcpu *s)
 	       (u32)s->hw.cpu.rip > 0xfffffff0;
 }
 
-static void skip(struct vmx_vcpu *s)
+/* The instruction has run: what was only for it is over. */
+static void over(struct vmx_vcpu *s)
 {
-	s->hw.cpu.rip += vmread(F_INSN_LENGTH);
 	if (s->blocking & (BLOCK_STI | BLOCK_MOV_SS)) {
 		s->blocking &= ~(u32)(BLOCK_STI | BLOCK_MOV_SS);
 		vmwrite(F_BLOCKING, s->blocking);
@@ -41,6 +41,12 @@ static void skip(struct vmx_vcpu *s)
 	}
 	if (s->rflags & FL_RF)
 		vmwrite(F_RFLAGS, s->rflags &= ~FL_RF);
+}
+
+static void skip(struct vmx_vcpu *s)
+{
+	s->hw.cpu.rip += vmread(F_INSN_LENGTH);
+	over(s);
 }
 
 static bool exit_io(struct vmx_vcpu *s, struct exit *x)
@@ -78,28 +84,81 @@ static bool exit_pause(struct vmx_vcpu *s, struct exit *x)
 	return emulate(s, x);
 }
 
-/* --- the processor's own ------------------------------------------------------------------ */
-
-/* Pending until interrupts are on: now, so that nothing of the guest's waits for it. */
-static bool exit_interrupt(struct exit *x)
-{
-	__asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
-	return leave(x, EXIT_NONE);
-}
-
-/* --- exceptions ------------------------------------------------------------------------ */
-
 /* They stay blocked after all: the IRET that unblocked them is to run again. */
 static void block_nmis(struct vmx_vcpu *s)
 {
 	vmwrite(F_BLOCKING, s->blocking |= BLOCK_NMI);
 }
 
-/* 27.2.1: the exit leaves DR6 alone and says what would have been set. */
-static bool exit_debug(struct vmx_vcpu *s, struct exit *x)
+/* What hw_quick_known and hw_quick_device need of the state, when they can be asked. */
+static bool pull_for_quick(struct vmx_vcpu *s)
+{
+	return !odd(s) && !(s->hw.event & HW_EVENT_VALID) && vmx_pull_paging(s);
+}
+
+static bool exit_known(struct vmx_vcpu *s, unsigned which, struct exit *x)
+{
+	struct x86_insn *i = &s->known[which];
+	int r;
+
+	if (!pull_for_quick(s))
+		return emulate(s, x);
+	i->len = (u8)vmread(F_INSN_LENGTH);
+	if (!hw_quick_known(&s->hw, i, &r))
+		return emulate(s, x);
+	over(s);
+	return false;
+}
+
+static bool exit_cr(struct vmx_vcpu *s, struct exit *x)
+{
+	u64 q = vmread(F_QUALIFICATION);
+	unsigned which = CR_IS_READ(q) ? KNOWN_CR8_READ : KNOWN_CR8_WRITE;
+
+	if (!CR_IS_CR8(q))
+		return emulate(s, x);
+	s->known[which].rm = (u8)CR_REGISTER(q);
+	return exit_known(s, which, x);
+}
+
+/* Guest-physical memory that is no RAM, or read-only. */
+static bool exit_ept(struct vmx_vcpu *s, struct exit *x)
+{
+	const u64 final = EPT_LINEAR | EPT_FINAL;
+	u64 q = vmread(F_QUALIFICATION);
+
+	if ((q & EPT_NMI_UNBLOCKED) && !(s->hw.event & HW_EVENT_VALID))
+		block_nmis(s);
+	if ((q & EPT_FETCH) || (q & final) != final || (s->rflags & FL_AC) ||
+	    !pull_for_quick(s) ||
+	    !hw_quick_device(&s->hw, gpa(vmread(F_GUEST_PHYSICAL)), q & EPT_WRITE,
+			     vmread(F_ES_BASE + 2 * SEG_FS), vmread(F_ES_BASE + 2 * SEG_GS)))
+		return emulate(s, x);
+	over(s);
+	return false;
+}
+
+/* --- the processor's own ------------------------------------------------------------------ */
+
+/* Pending until interrupts are on: now, so that nothing of the guest's waits for it. */
+static bool exit_interrupt(struct exit *x)
+{
+	take_interrupts();
+	return leave(x, EXIT_NONE);
+}
+
+/* --- exceptions ------------------------------------------------------------------------ */
+
+/*
+ * 27.2.1: the exit leaves DR6 alone and says what would have been set. INT1's comes
+ * before the instruction has run (27.2.4).
+ */
+static bool exit_debug(struct vmx_vcpu *s, u32 event, struct exit *x)
 {
 	u64 dr6 = vmread(F_QUALIFICATION) & (BIT(14) | BIT(13) | 0xf);
 
+	if (HW_EVENT_TYPE(event) == HW_EVENT_INT1)
+		return emulate(s, x);
 	vmx_pull(s);
 	return hw_raise_debug(&s->hw, dr6, x);
 }
@@ -117,23 +176,17 @@ static bool exit_exception(struct vmx_vcpu *s, struct exit *x)
 		block_nmis(s);
 	switch (vector) {
 	case EXC_UD:
+	case EXC_MF: /* without CR0.NE */
 		return emulate(s, x);
 	case EXC_MC: /* the machine's too */
 		__asm__ volatile("int $18");
 		return false;
 	case EXC_DB:
-		return exit_debug(s, x);
+		return exit_debug(s, event, x);
 	default:
 		hw_inject_exception(&s->hw, (u8)vector, vector == EXC_AC, 0);
 		return false;
 	}
-}
-
-static bool exit_ept(struct vmx_vcpu *s, struct exit *x)
-{
-	if ((vmread(F_QUALIFICATION) & EPT_NMI_UNBLOCKED) && !(s->hw.event & HW_EVENT_VALID))
-		block_nmis(s);
-	return emulate(s, x);
 }
 
 /* --- all ----------------------------------------------------------------------------------- */
@@ -144,6 +197,30 @@ static bool entry_failed(struct vmx_vcpu *s, struct exit *x, u32 reason)
 	return leave(x, EXIT_ERROR);
 }
 
+static bool exit_instruction(struct vmx_vcpu *s, u32 reason, struct exit *x)
+{
+	switch (reason) {
+	case REASON_CPUID:
+		return exit_cpuid(s, x);
+	case REASON_HLT:
+		return exit_halt(s, x);
+	case REASON_IO:
+		return exit_io(s, x);
+	case REASON_VMCALL:
+		return exit_known(s, KNOWN_VMCALL, x);
+	case REASON_RDMSR:
+		return exit_known(s, KNOWN_RDMSR, x);
+	case REASON_WRMSR:
+		return exit_known(s, KNOWN_WRMSR, x);
+	case REASON_CR:
+		return exit_cr(s, x);
+	case REASON_PAUSE:
+		return exit_pause(s, x);
+	default:
+		return emulate(s, x);
+	}
+}
+
 bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
 {
 	u32 reason = (u32)vmread(F_EXIT_REASON);
@@ -152,6 +229,7 @@ bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
 	case REASON_EXCEPTION:
 		return exit_exception(s, x);
 	case REASON_INTERRUPT:
+	case REASON_PREEMPTION:
 		return exit_interrupt(x);
 	case REASON_TRIPLE_FAULT:
 		return leave(x, EXIT_SHUTDOWN);
@@ -165,20 +243,12 @@ bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
 		return leave(x, EXIT_IRQ_WINDOW);
 	case REASON_NMI_WINDOW: /* run() looks at it */
 		return false;
-	case REASON_CPUID:
-		return exit_cpuid(s, x);
-	case REASON_HLT:
-		return exit_halt(s, x);
-	case REASON_IO:
-		return exit_io(s, x);
-	case REASON_PAUSE:
-		return exit_pause(s, x);
 	case REASON_EPT_VIOLATION:
 		return exit_ept(s, x);
 	case REASON_EPT_MISCONFIG:
 		return entry_failed(s, x, reason);
 	default:
-		break;
+		return reason & REASON_FAILED ? entry_failed(s, x, reason) :
+						exit_instruction(s, reason, x);
 	}
-	return reason & REASON_FAILED ? entry_failed(s, x, reason) : emulate(s, x);
 }

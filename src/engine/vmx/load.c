@@ -29,13 +29,14 @@ static void make_controls(struct vmx_vcpu *s)
 	s->secondary = k->secondary;
 	s->entry = k->entry;
 	vmwrite(F_PIN, k->pin);
+	if (k->pin & PIN_PREEMPTION) /* 10 ms, from each entry */
+		vmwrite(F_PREEMPTION, platform_counter_hz() / 100 >> k->preemption_shift);
 	vmwrite(F_PRIMARY, s->primary);
 	vmwrite(F_SECONDARY, s->secondary);
 	vmwrite(F_EXIT, k->exit);
 	vmwrite(F_ENTRY, s->entry);
-	/* #DB and #AC so that a guest cannot raise one for ever while it is being
-	 * delivered; #UD for what the CPU model has and the processor does not. */
-	vmwrite(F_EXCEPTIONS, BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC));
+	s->exceptions = VMX_EXCEPTIONS;
+	vmwrite(F_EXCEPTIONS, s->exceptions);
 	vmwrite(F_PF_MASK, 0);
 	vmwrite(F_PF_MATCH, 0);
 	vmwrite(F_CR3_TARGETS, 0);
@@ -64,8 +65,9 @@ static void make_guest(struct vmx_vcpu *s)
 	vmwrite(F_LINK, ~(u64)0);
 	vmwrite(F_DEBUGCTL, 0);
 	vmwrite(F_ACTIVITY, 0);
-	s->tsc_offset = 0;
+	s->tsc_offset = s->rsp = 0;
 	vmwrite(F_TSC_OFFSET, 0);
+	vmwrite(F_RSP, 0);
 }
 
 /* --- the host's state -------------------------------------------------------------------- */

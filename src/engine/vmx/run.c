@@ -44,13 +44,18 @@ static void prepare_event(struct vmx_vcpu *s)
 
 	(void)hw_next_event(&s->hw);
 	e = s->hw.event;
-	if (!(e & HW_EVENT_VALID))
+	if (!(e & HW_EVENT_VALID)) {
+		if (s->armed) /* an entry that did not come about, and new state since */
+			vmwrite(F_ENTRY_EVENT, 0);
+		s->armed = false;
 		return;
+	}
 	if (HW_EVENT_TYPE(e) == HW_EVENT_NMI && (s->blocking & BLOCK_NMI))
 		vmwrite(F_BLOCKING, s->blocking &= ~(u32)BLOCK_NMI);
 	if (e & HW_EVENT_ERROR)
 		vmwrite(F_ENTRY_ERROR, e >> 32);
 	vmwrite(F_ENTRY_EVENT, e & EVENT_BITS);
+	s->armed = true;
 }
 
 /* Exits as soon as the guest could take what waits. */
@@ -114,6 +119,7 @@ static void requeue_event(struct vmx_vcpu *s)
  */
 static bool enter(struct vmx_vcpu *s, struct exit *x)
 {
+	take_interrupts(); /* a guest that exits all the time must not keep them out */
 	if (__atomic_load_n(&s->hw.v->kick, __ATOMIC_SEQ_CST) || metal_cpu_wanted())
 		return false;
 	if (!vmx_enter(s->hw.cpu.gpr, !s->launched)) {
@@ -122,6 +128,7 @@ static bool enter(struct vmx_vcpu *s, struct exit *x)
 		return false;
 	}
 	s->launched = true;
+	s->armed = false; /* 27.2: the exit made it invalid */
 	s->hw.exits++;
 	vmx_pull_few(s);
 	requeue_event(s);

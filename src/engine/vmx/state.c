@@ -10,6 +10,7 @@
 
 /* The rights of a segment that the VMCS knows: 24.4.1. */
 #define SA_VMCS 0x1f0ffu
+#define SA_CONFORMING SA_EXPDOWN /* what that bit is in a code segment */
 
 /* --- registers that stay in the processor ------------------------------------------------- */
 
@@ -62,7 +63,7 @@ void vmx_kept_push(struct vmx_vcpu *s)
 
 void vmx_pull_few(struct vmx_vcpu *s)
 {
-	s->hw.cpu.gpr[REG_RSP] = vmread(F_RSP);
+	s->hw.cpu.gpr[REG_RSP] = s->rsp = vmread(F_RSP);
 	s->hw.cpu.rip = vmread(F_RIP);
 	s->rflags = vmread(F_RFLAGS);
 	s->blocking = (u32)vmread(F_BLOCKING);
@@ -70,7 +71,8 @@ void vmx_pull_few(struct vmx_vcpu *s)
 
 void vmx_push_few(struct vmx_vcpu *s)
 {
-	vmwrite(F_RSP, s->hw.cpu.gpr[REG_RSP]);
+	if (s->rsp != s->hw.cpu.gpr[REG_RSP])
+		vmwrite(F_RSP, s->rsp = s->hw.cpu.gpr[REG_RSP]);
 	vmwrite(F_RIP, s->hw.cpu.rip);
 	if (s->tsc_offset != s->hw.cpu.tsc_offset) {
 		s->tsc_offset = s->hw.cpu.tsc_offset;
@@ -97,19 +99,32 @@ static struct x86_seg seg_pull(unsigned n)
 				 .sel = (u16)vmread(nth(F_ES_SEL, n)) };
 }
 
+/*
+ * In real mode the low bits of CS's selector are no privilege. Bochs 2.7 wants them
+ * equal to the DPL of a code segment all the same; of the data segment that is allowed
+ * there as well it wants nothing. SDM vol. 3C 26.3.1.2.
+ */
+static u32 rights_of(const struct x86_cpu *c, unsigned n)
+{
+	u32 attr = c->seg[n].attr & SA_VMCS;
+
+	if (attr & SA_UNUSABLE)
+		return SA_UNUSABLE | (n == SEG_SS ? attr & SA_DPL : 0);
+	if (n == SEG_CS && !(c->cr0 & CR0_PE) && (c->seg[n].sel & 3))
+		return (attr & ~SA_TYPE) | SA_WRITE | SA_ACCESSED;
+	return attr;
+}
+
 static void seg_push(struct vmx_vcpu *s, unsigned n)
 {
 	const struct x86_seg *g = &s->hw.cpu.seg[n];
-	u32 attr = g->attr & SA_VMCS;
 
 	if (!memcmp(g, &s->segs[n], sizeof *g))
 		return;
-	if (attr & SA_UNUSABLE)
-		attr = SA_UNUSABLE | (n == SEG_SS ? attr & SA_DPL : 0);
 	vmwrite(nth(F_ES_SEL, n), g->sel);
 	vmwrite(nth(F_ES_BASE, n), g->base);
 	vmwrite(nth(F_ES_LIMIT, n), g->limit);
-	vmwrite(nth(F_ES_RIGHTS, n), attr);
+	vmwrite(nth(F_ES_RIGHTS, n), rights_of(&s->hw.cpu, n));
 }
 
 /* --- control registers ---------------------------------------------------------------------------- */
@@ -143,6 +158,28 @@ static void control_pull(struct vmx_vcpu *s)
 		c->pdpte[n] = vmread(nth(F_PDPTE0, n));
 }
 
+/*
+ * Of what the guest changes without an exit only CR3 matters here: EFER, DR7 and what
+ * paging is by in CR0 and CR4 are never but in hw.cpu. Of code that does not conform
+ * the descriptor's privilege is the CPL.
+ */
+bool vmx_pull_paging(struct vmx_vcpu *s)
+{
+	struct x86_cpu *c = &s->hw.cpu;
+	u32 cs;
+
+	if (!(s->entry & ENTRY_LONG_MODE))
+		return false;
+	cs = (u32)vmread(nth(F_ES_RIGHTS, SEG_CS));
+	if (!(cs & SA_L) || (cs & SA_CONFORMING))
+		return false;
+	c->mode = X86_MODE_64;
+	c->cpl = cs >> SA_DPL_SHIFT & 3;
+	if (!pcid_in_software(s))
+		c->cr3 = vmread(F_CR3);
+	return true;
+}
+
 static void control_push(struct vmx_vcpu *s)
 {
 	const struct x86_cpu *c = &s->hw.cpu;
@@ -163,6 +200,7 @@ static void switched_push(struct vmx_vcpu *s)
 {
 	const u32 cr3 = PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE;
 	u32 entry = s->controls.entry, secondary = s->controls.secondary;
+	u32 exceptions = VMX_EXCEPTIONS;
 
 	s->primary &= ~cr3;
 	s->primary |= pcid_in_software(s) ? cr3 : s->controls.primary & cr3;
@@ -175,6 +213,11 @@ static void switched_push(struct vmx_vcpu *s)
 		secondary |= SECONDARY_TABLES;
 	if (secondary != s->secondary)
 		vmwrite(F_SECONDARY, s->secondary = secondary);
+	/* the processor runs guests with NE set only: without it an x87 error is a line */
+	if (!(s->hw.cpu.cr0 & CR0_NE))
+		exceptions |= BIT(EXC_MF);
+	if (exceptions != s->exceptions)
+		vmwrite(F_EXCEPTIONS, s->exceptions = exceptions);
 }
 
 /* --- between instructions ------------------------------------------------------------------------ */

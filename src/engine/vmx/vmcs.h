@@ -31,6 +31,7 @@ enum vmcs_field {
 	F_GDTR_LIMIT = 0x4810, F_IDTR_LIMIT = 0x4812,
 	F_ES_RIGHTS = 0x4814, /* + 2 n */
 	F_BLOCKING = 0x4824, F_ACTIVITY = 0x4826, F_SYSENTER_CS = 0x482a,
+	F_PREEMPTION = 0x482e,
 	F_HOST_SYSENTER_CS = 0x4c00,
 	/* natural width */
 	F_CR0_MASK = 0x6000, F_CR4_MASK = 0x6002, F_CR0_SHADOW = 0x6004,
@@ -49,6 +50,7 @@ enum vmcs_field {
 
 /* Bits that the code switches or asks for; all are in controls.c's tables. */
 enum {
+	PIN_PREEMPTION = 1u << 6,
 	PRIMARY_IRQ_WINDOW = 1u << 2, PRIMARY_CR3_LOAD = 1u << 15, PRIMARY_CR3_STORE = 1u << 16,
 	PRIMARY_NMI_WINDOW = 1u << 22,
 	SECONDARY_TABLES = 1u << 2, SECONDARY_RDTSCP = 1u << 3, SECONDARY_VPID = 1u << 5,
@@ -69,9 +71,10 @@ enum { BLOCK_STI = 1, BLOCK_MOV_SS = 2, BLOCK_NMI = 8 };
 enum { /* appendix C */
 	REASON_EXCEPTION = 0, REASON_INTERRUPT = 1, REASON_TRIPLE_FAULT = 2, REASON_INIT = 3,
 	REASON_SIPI = 4, REASON_IO_SMI = 5, REASON_SMI = 6, REASON_IRQ_WINDOW = 7,
-	REASON_NMI_WINDOW = 8, REASON_CPUID = 10, REASON_HLT = 12, REASON_IO = 30,
+	REASON_NMI_WINDOW = 8, REASON_CPUID = 10, REASON_HLT = 12, REASON_VMCALL = 18,
+	REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31, REASON_WRMSR = 32,
 	REASON_GUEST_STATE = 33, REASON_MSR_LOAD = 34, REASON_PAUSE = 40, REASON_MCE_ENTRY = 41,
-	REASON_EPT_VIOLATION = 48, REASON_EPT_MISCONFIG = 49
+	REASON_EPT_VIOLATION = 48, REASON_EPT_MISCONFIG = 49, REASON_PREEMPTION = 52
 };
 
 /* --- exit qualifications, 27.2.1 ------------------------------------------------- */
@@ -89,7 +92,16 @@ static inline struct vmx_io vmx_io_decode(u64 q)
 				.write = !(q & BIT(3)), .string = (q & BIT(4)) != 0 };
 }
 
-/* Table 27-7, bit 12, which only counts outside of event delivery. */
+/* Table 27-3: a move to or from CR8, and its general register. */
+#define CR_IS_CR8(q) (((q) & 0xf) == 8)
+#define CR_IS_READ(q) (((q) & 0x30) == 0x10)
+#define CR_REGISTER(q) ((unsigned)((q) >> 8) & 0xf)
+
+/* Table 27-7; bit 12 only counts outside of event delivery. */
+#define EPT_WRITE BIT(1)
+#define EPT_FETCH BIT(2)
+#define EPT_LINEAR BIT(7) /* there is a linear address */
+#define EPT_FINAL BIT(8)  /* the access itself, not one of the guest's tables */
 #define EPT_NMI_UNBLOCKED BIT(12)
 
 #endif

@@ -78,6 +78,22 @@ static int vmx_map(struct vm *vm, const struct mem_slot *slot)
 	return r;
 }
 
+static void known_init(struct x86_insn known[KNOWN_INSNS])
+{
+	static const u8 code[KNOWN_INSNS][15] = {
+		[KNOWN_VMCALL] = { 0x0f, 0x01, 0xc1 },
+		[KNOWN_RDMSR] = { 0x0f, 0x32 },
+		[KNOWN_WRMSR] = { 0x0f, 0x30 },
+		[KNOWN_CR8_READ] = { 0x44, 0x0f, 0x20, 0xc0 },
+		[KNOWN_CR8_WRITE] = { 0x44, 0x0f, 0x22, 0xc0 },
+	};
+
+	for (unsigned i = 0; i < KNOWN_INSNS; i++) {
+		(void)x86_decode(&known[i], code[i], sizeof code[i], X86_MODE_64);
+		x86_bind(&known[i], X86_MODE_64);
+	}
+}
+
 static int vmx_vcpu_init(struct vcpu *v, struct error *err)
 {
 	const struct vmx_cpu *here = metal_cpu_data();
@@ -100,6 +116,7 @@ static int vmx_vcpu_init(struct vcpu *v, struct error *err)
 		platform_free(s, sizeof *s);
 		goto no_memory;
 	}
+	known_init(s->known);
 	s->vmcs_pa = metal_hpa(s->vmcs).v;
 	v->engine_data = s;
 	return 0;

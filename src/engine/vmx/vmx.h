@@ -18,6 +18,13 @@
  * until another guest runs there. */
 enum { KEPT_STAR, KEPT_LSTAR, KEPT_CSTAR, KEPT_SFMASK, KEPT_KERNEL_GS, KEPT_MSRS };
 
+/* Exceptions that exit: #DB and #AC so that a guest cannot raise one for ever while it
+ * is being delivered; #UD for what the CPU model has and the processor does not. */
+#define VMX_EXCEPTIONS ((u32)(BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC)))
+
+/* Instructions of which an exit says all: which, how long, with which register. */
+enum { KNOWN_VMCALL, KNOWN_RDMSR, KNOWN_WRMSR, KNOWN_CR8_READ, KNOWN_CR8_WRITE, KNOWN_INSNS };
+
 struct vmx_vcpu;
 
 /* One processor. */
@@ -47,12 +54,14 @@ struct vmx_vcpu {
 	bool made;	    /* the VMCS has its constants */
 	bool launched;
 	bool irq_window;
+	bool armed; /* the VMCS has an event to deliver */
+	struct x86_insn known[KNOWN_INSNS];
 	/* While hw.pulled is false, as in the VMCS: */
-	u64 rflags;
+	u64 rsp, rflags;
 	u32 blocking;
 	struct x86_seg segs[SEG_COUNT]; /* as pulled */
 	/* What the VMCS holds. */
-	u32 primary, secondary, entry;
+	u32 primary, secondary, entry, exceptions;
 	u64 tsc_offset;
 	char why[96]; /* the engine's last error */
 };
@@ -85,6 +94,9 @@ void vmx_push(struct vmx_vcpu *s);
 /* RSP, RIP, RFLAGS and what blocks events, which every exit looks at. */
 void vmx_pull_few(struct vmx_vcpu *s);
 void vmx_push_few(struct vmx_vcpu *s);
+/* Privilege and paging of 64-bit code, to run an instruction by hw_quick_*; false: it
+ * is other code. */
+bool vmx_pull_paging(struct vmx_vcpu *s);
 /* The kept registers: of the processor's current vCPU into its x86_cpu, and back. */
 void vmx_kept_pull(struct vmx_vcpu *s);
 void vmx_kept_push(struct vmx_vcpu *s);

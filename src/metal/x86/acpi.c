@@ -135,25 +135,33 @@ static void read_madt(struct acpi_info *a, const u8 *t, u32 size)
  * \_S5 without an AML interpreter: the name, PackageOp, length, count, then two
  * integers, of which small ones are BytePrefix (0Ah) and a byte, or 0 and 1 themselves.
  */
+static bool take_s5(struct acpi_info *a, const u8 *p, const u8 *end)
+{
+	u16 type[2];
+
+	if (end - p < 2 || *p++ != 0x12)
+		return false;
+	p += 1 + (*p >> 6); /* PkgLength: its own bytes */
+	p++;
+	for (unsigned i = 0; i < 2; i++) {
+		if (p < end && *p == 0x0a)
+			p++;
+		if (p >= end)
+			return false;
+		type[i] = *p++ & 7;
+	}
+	a->sleep_a = type[0];
+	a->sleep_b = type[1];
+	return true;
+}
+
 static void find_s5(struct acpi_info *a, const u8 *t, u32 size)
 {
-	for (u32 o = HEADER_SIZE; o + 16 < size; o++) {
-		const u8 *p = t + o + 4;
-		u16 type[2];
+	const u8 *end = t + size;
 
-		if (memcmp(t + o, "_S5_", 4) || *p++ != 0x12)
-			continue;
-		p += 1 + (*p >> 6); /* PkgLength: its own bytes */
-		p++;
-		for (unsigned i = 0; i < 2; i++) {
-			if (*p == 0x0a)
-				p++;
-			type[i] = *p++ & 7;
-		}
-		a->sleep_a = type[0];
-		a->sleep_b = type[1];
-		return;
-	}
+	for (const u8 *p = t + HEADER_SIZE; end - p >= 4; p++)
+		if (!memcmp(p, "_S5_", 4) && take_s5(a, p + 4, end))
+			return;
 }
 
 static void read_fadt(struct metal *m, struct acpi_info *a, const u8 *t, u32 size)

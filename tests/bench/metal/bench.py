@@ -15,7 +15,6 @@ from beds import BEDS, HYPERVISOR, MACHINE_MIB, ROOT
 sys.path.insert(0, str(ROOT / 'tests/bench'))
 from initramfs import write_initramfs  # pylint: disable=wrong-import-position,wrong-import-order
 
-EXITS = ROOT / 'build/bench/metal/exits.elf'
 START = ROOT / 'build/bench/metal/start'
 GUEST = ROOT / 'build/guest'
 GUEST_MIB = 256
@@ -68,7 +67,7 @@ def boot(emulator, work):
     modules = (GUEST / 'vmlinuz', initrd)
     texts = (emulator.metal(f'memory={GUEST_MIB}M -- {append}', modules),
              emulator.bare(GUEST_MIB, modules[0], append, modules[1:]),
-             emulator.bare(GUEST_MIB, EXITS))
+             emulator.bare(GUEST_MIB, emulator.exits))
     found = [re.search(r'^(?:INIT|START) (\d+)$', t, re.MULTILINE) for t in texts]
     if not all(found):
         sys.exit(f'a boot did not finish:\n{texts[found.index(None)][-3000:]}')
@@ -105,13 +104,13 @@ def print_image(text):
 
 def measure(emulator, args):
     print(f'{emulator.name}, in instructions')
-    metal = emulator.metal(f'memory={GUEST_MIB}M testdev=on log=debug', [EXITS])
+    metal = emulator.metal(f'memory={GUEST_MIB}M testdev=on log=debug', [emulator.exits])
     ours, kvm = exits_of(metal, 'Trivet'), {}
     with tempfile.TemporaryDirectory() as work:
         if args.kvm:
-            kvm = exits_of(emulator.kvm(work, EXITS), 'KVM')
+            kvm = exits_of(emulator.kvm(work, emulator.exits), 'KVM')
         print_exits(ours, kvm)
-        if args.boot:
+        if args.boot and emulator.boots:
             print_boot(emulator, work)
     print_image(metal)
 
