@@ -182,9 +182,25 @@ static bool deliver_first(struct svm_vcpu *s, struct exit *x)
 	return hw_step(&s->hw, x);
 }
 
+/*
+ * A device was touched before the interrupt that was due came (Bochs 2.7 lets one
+ * instruction pass before it looks at V_IRQ): it comes first, and the instruction,
+ * which may be a repetition without end, runs again.
+ */
+static bool is_late(const struct svm_vcpu *s)
+{
+	return s->hw.pending_vector >= 0 && s->vmcb->exitcode == VMEXIT_NPF &&
+	       !(s->hw.event & HW_EVENT_VALID) && takes_irqs(s);
+}
+
 /* The exit is handled: does run() end? */
 static bool leaves(struct svm_vcpu *s, struct exit *x)
 {
+	if (unlikely(is_late(s))) {
+		next_event(s);
+		svm_pull(s);
+		return hw_step(&s->hw, x);
+	}
 	if (!svm_handle_exit(s, x))
 		return hw_nmi_window_opens(&s->hw, s->hw.cpu.nmi_blocked, in_shadow(s));
 	if (x->reason != EXIT_HALT || s->hw.pending_vector < 0 || !takes_irqs(s))
