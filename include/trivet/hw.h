@@ -111,6 +111,15 @@ struct hw_vm {
 	struct platform_mutex bus_lock; /* taken outside vm->lock */
 };
 
+/* The RAM, be it read-only, that holds a guest-physical address; NULL: none does. */
+static inline const struct hw_slot *hw_slot_of(const struct hw_vm *vm, u64 a)
+{
+	for (unsigned i = 0; i < vm->count; i++)
+		if (a - vm->slots[i].base < vm->slots[i].size)
+			return &vm->slots[i];
+	return NULL;
+}
+
 void hw_vm_init(struct hw_vm *vm, const struct hw_table_format *format);
 void hw_vm_fini(struct hw_vm *vm);
 

@@ -58,16 +58,11 @@ static int env_hypercall(struct x86_cpu *c, u64 number, const u64 args[4], u64 *
 
 static struct x86_page env_page(struct x86_cpu *c, gpa_t a)
 {
-	const struct hw_vm *vm = vcpu_of(c)->vm->engine_data;
+	const struct hw_slot *s = hw_slot_of(vcpu_of(c)->vm->engine_data, a.v);
 
-	for (unsigned i = 0; i < vm->count; i++) {
-		const struct hw_slot *s = &vm->slots[i];
-
-		if (a.v - s->base < s->size)
-			return (struct x86_page){ s->host + (a.v - s->base), s->writable,
-						  false };
-	}
-	return (struct x86_page){ NULL, false, false };
+	if (!s)
+		return (struct x86_page){ NULL, false, false };
+	return (struct x86_page){ s->host + (a.v - s->base), s->writable, false };
 }
 
 /* The processor keeps its own decoded code in step with memory. */

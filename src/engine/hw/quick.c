@@ -123,15 +123,6 @@ bool hw_quick_plain(struct hw_vcpu *h, u16 key, int *r)
 	return hw_quick_known(h, &n->insn, r);
 }
 
-/* Guest RAM, be it read-only. */
-static bool is_ram(const struct hw_vm *vm, u64 a)
-{
-	for (unsigned i = 0; i < vm->count; i++)
-		if (a - vm->slots[i].base < vm->slots[i].size)
-			return true;
-	return false;
-}
-
 /*
  * The address is the processor's own, which has made all of its checks: what is left of
  * the instruction is the access and the register. That the operand lies where the
@@ -144,7 +135,7 @@ bool hw_quick_device(struct hw_vcpu *h, gpa_t at, bool write, u64 fs, u64 gs)
 	const struct x86_insn *i;
 	u64 lin;
 
-	if (!n || n->kind != HW_INSN_MOVE || n->move.store != write || is_ram(h->vm, at.v))
+	if (!n || n->kind != HW_INSN_MOVE || n->move.store != write || hw_slot_of(h->vm, at.v))
 		return false;
 	if ((at.v & ~PAGE_MASK) > PAGE_SIZE - sizeof(u64)) /* perhaps another page as well */
 		return false;

@@ -38,12 +38,7 @@ static void stop_others(struct soft_vcpu *self)
 {
 	struct vm *vm = self->v->vm;
 
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct soft_vcpu *o = vm->vcpus[i]->engine_data;
-
-		if (o != self)
-			__atomic_fetch_or(&o->cpu.attention, ATT_BUS, __ATOMIC_SEQ_CST);
-	}
+	soft_tell(vm, self, ATT_BUS);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct soft_vcpu *o = vm->vcpus[i]->engine_data;
 

@@ -85,12 +85,7 @@ static void sync_others(struct soft_vcpu *self)
 {
 	struct vm *vm = self->v->vm;
 
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct soft_vcpu *o = vm->vcpus[i]->engine_data;
-
-		if (o != self)
-			__atomic_fetch_or(&o->cpu.attention, ATT_SYNC, __ATOMIC_SEQ_CST);
-	}
+	soft_tell(vm, self, ATT_SYNC);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct soft_vcpu *o = vm->vcpus[i]->engine_data;
 

@@ -58,19 +58,20 @@ static int soft_map(struct vm *vm, const struct mem_slot *slot)
 	return 0;
 }
 
-static void each_attention(struct vm *vm, u32 bits)
+void soft_tell(struct vm *vm, const struct soft_vcpu *but, u32 bits)
 {
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct soft_vcpu *s = vm->vcpus[i]->engine_data;
 
-		__atomic_fetch_or(&s->cpu.attention, bits, __ATOMIC_SEQ_CST);
+		if (s != but)
+			__atomic_fetch_or(&s->cpu.attention, bits, __ATOMIC_SEQ_CST);
 	}
 }
 
 static void soft_flush_page(struct vm *vm, gpa_t page)
 {
 	(void)page; /* finding who maps it costs more than refilling */
-	each_attention(vm, ATT_FLUSH);
+	soft_tell(vm, NULL, ATT_FLUSH);
 }
 
 static void vcpu_free(struct soft_vcpu *s)

@@ -61,7 +61,8 @@ struct block {
 #define JUMP_CACHE_WAYS 2 /* a system call and what it waits for are a thousand blocks */
 #define BLOCK_HASH_SIZE 16384u
 /* A vCPU's decoded code; when it is full all starts anew. With 6 MiB Debian with systemd
- * boots a tenth faster, with 16 no more than that: this keeps the monitor small. */
+ * boots a tenth faster than with 4, with 16 no more than that: this keeps the monitor
+ * under 8 MiB. */
 #define BLOCK_ARENA_SIZE KIB(3584)
 
 /* Which block a linear address led to. */
@@ -105,6 +106,12 @@ static inline struct soft_vcpu *soft_of(struct x86_cpu *c)
 {
 	return CONTAINER_OF(c, struct soft_vcpu, cpu);
 }
+
+/* --- soft.c ----------------------------------------------------------------- */
+
+/* Sets bits of attention, an enum above, in each vCPU of the VM but one (or NULL). Any
+ * thread. */
+void soft_tell(struct vm *vm, const struct soft_vcpu *but, u32 bits);
 
 /* --- pages.c: shared bookkeeping of decoded code ------------------------- */
 
