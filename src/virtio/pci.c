@@ -107,37 +107,67 @@ static struct virtqueue *selected_queue(struct virtio_pci *p)
 		       &p->dev->queues[p->queue_select] : NULL;
 }
 
-/* A 32-bit half of 64 bits of features; there are none beyond. */
-static u32 feature_half(u64 features, u32 select)
+/* One of the two 32-bit halves of a register; features have none beyond. */
+static u32 half(u64 reg, u32 select)
 {
-	return select < 2 ? (u32)(features >> (32 * select)) : 0;
+	return select < 2 ? (u32)(reg >> (32 * select)) : 0;
 }
 
-/* The structure as it would lie in memory; reading has no side effect. */
-static void common_image(struct virtio_pci *p, u8 *m)
+/* The 64-bit register of a queue that an offset from QUEUE_DESC on is in. */
+static u64 *queue_area(struct virtqueue *q, u64 offset)
+{
+	return offset < QUEUE_DRIVER ? &q->desc :
+	       offset < QUEUE_DEVICE ? &q->driver : &q->device;
+}
+
+static u32 queue_dword(struct virtio_pci *p, u64 at)
+{
+	struct virtqueue *q = selected_queue(p);
+
+	if (!q)
+		return 0; /* size 0: there is no such queue */
+	switch (at) {
+	case QUEUE_SIZE:
+		return q->size | (u32)q->msix_vector << 16;
+	case QUEUE_ENABLE:
+		return q->enabled | (u32)p->queue_select << 16; /* and its notify offset */
+	default:
+		return half(*queue_area(q, at), at / 4 % 2);
+	}
+}
+
+/* 32 bits of the structure, at: a multiple of 4. Reading has no side effect. */
+static u32 common_dword(struct virtio_pci *p, u64 at)
 {
 	const struct virtio_device *d = p->dev;
-	const struct virtqueue *q = selected_queue(p);
 
-	memset(m, 0, COMMON_SIZE);
-	put_le32(m + DEVICE_FEATURE_SELECT, p->device_select);
-	put_le32(m + DEVICE_FEATURE, feature_half(d->features, p->device_select));
-	put_le32(m + DRIVER_FEATURE_SELECT, p->driver_select);
-	put_le32(m + DRIVER_FEATURE, feature_half(p->driver_features, p->driver_select));
-	put_le16(m + CONFIG_VECTOR, p->config_vector);
-	put_le16(m + NUM_QUEUES, (u16)d->queue_count);
-	m[DEVICE_STATUS] = d->status;
-	m[CONFIG_GENERATION] = d->config_generation;
-	put_le16(m + QUEUE_SELECT, p->queue_select);
-	if (!q)
-		return; /* size 0: there is no such queue */
-	put_le16(m + QUEUE_SIZE, q->size);
-	put_le16(m + QUEUE_VECTOR, q->msix_vector);
-	put_le16(m + QUEUE_ENABLE, q->enabled);
-	put_le16(m + QUEUE_NOTIFY_OFF, p->queue_select);
-	put_le64(m + QUEUE_DESC, q->desc);
-	put_le64(m + QUEUE_DRIVER, q->driver);
-	put_le64(m + QUEUE_DEVICE, q->device);
+	switch (at) {
+	case DEVICE_FEATURE_SELECT:
+		return p->device_select;
+	case DEVICE_FEATURE:
+		return half(d->features, p->device_select);
+	case DRIVER_FEATURE_SELECT:
+		return p->driver_select;
+	case DRIVER_FEATURE:
+		return half(p->driver_features, p->driver_select);
+	case CONFIG_VECTOR:
+		return p->config_vector | (u32)d->queue_count << 16;
+	case DEVICE_STATUS:
+		return d->status | (u32)d->config_generation << 8 |
+		       (u32)p->queue_select << 16;
+	default:
+		return at < QUEUE_DEVICE + 8 ? queue_dword(p, at) : 0;
+	}
+}
+
+static u64 common_read(struct virtio_pci *p, u64 offset, unsigned size)
+{
+	unsigned have = 4 - offset % 4;
+	u64 v = common_dword(p, offset & ~(u64)3) >> (32 - 8 * have);
+
+	for (; have < size; have += 4)
+		v |= (u64)common_dword(p, offset + have) << (8 * have);
+	return v & bits_mask(8 * size);
 }
 
 /* Half or all of a 64-bit register. */
@@ -174,9 +204,7 @@ static void queue_write(struct virtio_pci *p, u64 offset, unsigned size, u64 val
 	else if (offset == QUEUE_SIZE && size == 2)
 		q->size = (u16)value;
 	else if (offset >= QUEUE_DESC && size >= 4 && offset % size == 0)
-		write_half(offset < QUEUE_DRIVER ? &q->desc :
-			   offset < QUEUE_DEVICE ? &q->driver : &q->device,
-			   offset, size, value);
+		write_half(queue_area(q, offset), offset, size, value);
 }
 
 /* Each field is written at its own width (4.1.3.1); other writes vanish. */
@@ -221,13 +249,12 @@ static u8 read_isr(struct virtio_pci *p)
 static u64 bar_read(void *ctx, struct vcpu *v, u64 offset, unsigned size)
 {
 	struct virtio_pci *p = ctx;
-	u8 common[COMMON_SIZE];
 
 	(void)v;
 	switch (offset & ~(u64)0xfff) {
 	case COMMON_AT:
-		common_image(p, common);
-		return read_bytes(common, COMMON_SIZE, offset, size);
+		return range_within(offset, size, COMMON_AT, COMMON_SIZE) ?
+			       common_read(p, offset, size) : ~(u64)0;
 	case ISR_AT:
 		return offset == ISR_AT ? read_isr(p) : 0;
 	case CONFIG_AT:

@@ -47,70 +47,16 @@ static bool host_lacks(const struct x86_insn *i)
 	return false;
 }
 
-/* The double shift by more than the operand's width: result undefined. */
-static bool result_undefined(const struct native_case *t)
-{
-	unsigned count;
-
-	switch (t->insn.key) {
-	case X86_KEY(X86_MAP_0F, 0xa4): case X86_KEY(X86_MAP_0F, 0xac):
-		count = t->insn.imm & 31;
-		break;
-	case X86_KEY(X86_MAP_0F, 0xa5): case X86_KEY(X86_MAP_0F, 0xad):
-		count = t->in.gpr[REG_RCX] & 31;
-		break;
-	default:
-		return false;
-	}
-	return t->insn.opsize == 2 && count > 16;
-}
-
 #define DIFF(...)                                                              \
 	do {                                                                   \
 		int len_ = snprintf(why + used, size - used, __VA_ARGS__);     \
 		used += len_ > 0 && used + (size_t)len_ < size ? (size_t)len_ : 0; \
 	} while (0)
 
-/*
- * CMPXCHG r32 that fails: the SDM stores the old value back, which would clear
- * the upper half of the register; not all processors do.
- */
-static bool upper_half_unknown(const struct native_case *t, unsigned reg)
-{
-	return t->insn.key == X86_KEY(X86_MAP_0F, 0xb1) && t->insn.opsize == 4 &&
-	       !(t->insn.flags & X86_I_MEM) && t->insn.rm == reg;
-}
-
-/* A large image is touched in any order: CR2 is one of its bytes. */
-static bool is_image(const struct native_case *t)
-{
-	unsigned reg = t->insn.reg & 7;
-
-	switch (t->insn.key) {
-	case X86_KEY(X86_MAP_0F, 0xae): return reg < 2; /* FXSAVE, FXRSTOR */
-	case X86_KEY(X86_MAP_1, 0xd9):			/* FLDENV, FNSTENV */
-	case X86_KEY(X86_MAP_1, 0xdd): return reg == 4 || reg == 6;
-	default: return false;
-	}
-}
-
 /* Kernel addresses may be present without user rights, or absent. */
 static u64 error_compared(const struct native_regs *want)
 {
 	return want->fault == EXC_PF && want->cr2 >> 63 ? ~(u64)PF_P : ~(u64)0;
-}
-
-/* LAR: bits 19:16 are undefined. */
-static u64 value_compared(const struct native_case *t, unsigned reg)
-{
-	if (t->insn.key == X86_KEY(X86_MAP_0F, 2) && t->insn.reg == reg)
-		return ~(u64)0xf0000;
-	return upper_half_unknown(t, reg) ? 0xffffffff : ~(u64)0;
-}
-
-static bool is_fxsave(const struct native_case *t)
-{
-	return t->insn.key == X86_KEY(X86_MAP_0F, 0xae) && (t->insn.reg & 7) == 0;
 }
 
 static size_t diff_integer(const struct native_case *t, const struct native_regs *want,
@@ -119,19 +65,19 @@ static size_t diff_integer(const struct native_case *t, const struct native_regs
 	static const char *const name[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp",
 		"rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
 	u64 mask = t->mode == X86_MODE_64 ? ~(u64)0 : 0xffffffff;
-	u64 flags = FL_COMPARED & ~undefined_flags(t);
+	u64 flags = FL_COMPARED & choice_flags(t, want);
 	size_t used = 0;
 
 	if (want->fault != got->fault)
 		DIFF(" fault %llx: %llx", (unsigned long long)want->fault, (unsigned long long)got->fault);
-	if (want->fault == EXC_PF && want->cr2 != got->cr2 && !is_image(t))
+	if (want->fault == EXC_PF && want->cr2 != got->cr2 && !choice_cr2(t))
 		DIFF(" cr2 %llx: %llx", (unsigned long long)want->cr2, (unsigned long long)got->cr2);
 	if (want->fault != NO_FAULT && (want->error ^ got->error) & error_compared(want))
 		DIFF(" error code %llx: %llx", (unsigned long long)want->error, (unsigned long long)got->error);
 	if (want->taken != got->taken)
 		DIFF(" taken %llu: %llu", (unsigned long long)want->taken, (unsigned long long)got->taken);
 	for (unsigned n = 0; n < (mask >> 32 ? 16 : 8); n++) {
-		if ((want->gpr[n] ^ got->gpr[n]) & mask & value_compared(t, n))
+		if ((want->gpr[n] ^ got->gpr[n]) & mask & choice_value(t, want, n))
 			DIFF(" %s %llx: %llx", name[n], (unsigned long long)want->gpr[n],
 			     (unsigned long long)got->gpr[n]);
 	}
@@ -173,15 +119,13 @@ static size_t diff_fpu(const struct native_case *t, const struct native_regs *wa
 	return used;
 }
 
-static size_t diff_memory(const struct native_case *t, char *why, size_t size)
+static size_t diff_memory(const struct native_case *t, const struct native_regs *regs,
+			  char *why, size_t size)
 {
 	u8 *want = native_scratch(), *got = interp_scratch();
 	size_t used = 0;
 
-	/* FXSAVE stores MXCSR_MASK, which is the processor's own */
-	if (is_fxsave(t) &&
-	    t->target >= SCRATCH && t->target + 512 <= SCRATCH + SCRATCH_SIZE)
-		memcpy(want + t->target - SCRATCH + 28, got + t->target - SCRATCH + 28, 4);
+	choice_memory(t, regs, want, got);
 	if (!memcmp(want, got, SCRATCH_SIZE))
 		return 0;
 	for (unsigned n = 0; n < SCRATCH_SIZE; n++) {
@@ -202,11 +146,12 @@ static bool run_case(const struct native_case *t, char *why, size_t size)
 	why[0] = 0;
 	if (want.fault == EXC_UD && got.fault != EXC_UD && host_lacks(&t->insn))
 		return true;
-	if (result_undefined(t))
+	if (choice_skips(t, &want, &got))
 		return true;
 	used = diff_integer(t, &want, &got, why, size);
-	used += diff_fpu(t, &want, &got.fx, why + used, size - used);
-	used += diff_memory(t, why + used, size - used);
+	if (!choice_fpu(t, &want))
+		used += diff_fpu(t, &want, &got.fx, why + used, size - used);
+	used += diff_memory(t, &want, why + used, size - used);
 	return used == 0;
 }
 

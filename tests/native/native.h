@@ -80,5 +80,19 @@ void native_seed(u64 seed);
 void prelude_build(struct native_case *t);
 /* undefined.c: the status flags the instruction leaves undefined. */
 u64 undefined_flags(const struct native_case *t);
+/* choice.c: what is the processor's own choice. Is the whole case? */
+bool choice_skips(const struct native_case *t, const struct native_regs *want,
+		  const struct native_regs *got);
+/* The bits of register reg, REG_*, and of the flags that are compared; want: the native
+ * registers afterwards. */
+u64 choice_value(const struct native_case *t, const struct native_regs *want, unsigned reg);
+u64 choice_flags(const struct native_case *t, const struct native_regs *want);
+/* Is the x87 state? */
+bool choice_fpu(const struct native_case *t, const struct native_regs *want);
+/* Is CR2, after a page fault? */
+bool choice_cr2(const struct native_case *t);
+/* Makes what is of the scratch memory equal. */
+void choice_memory(const struct native_case *t, const struct native_regs *want, u8 *native,
+		   const u8 *ours);
 
 #endif

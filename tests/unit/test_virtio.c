@@ -114,6 +114,40 @@ static void test_negotiation(void **state)
 	assert_int_equal(vx_status(x, DISK), 15);
 }
 
+/* The common configuration structure, 4.1.4.3: any part of it is readable, in any width. */
+static void test_common_registers(void **state)
+{
+	struct vx *x = *state;
+	u8 image[0x40];
+
+	vx_start(x, DISK, 0, Q);
+	vx_wr(x, DISK, 0x00, 4, 1);
+	vx_wr(x, DISK, 0x10, 2, 1);
+	assert_int_equal(vx_rd(x, DISK, 0x00, 4), 1);
+	assert_int_equal(vx_rd(x, DISK, 0x04, 4), 1); /* VERSION_1 */
+	assert_int_equal(vx_rd(x, DISK, 0x08, 4), 1);
+	assert_int_equal(vx_rd(x, DISK, 0x0c, 4), 1);
+	assert_int_equal(vx_rd(x, DISK, 0x10, 4), 0x10001);
+	assert_int_equal(vx_rd(x, DISK, 0x14, 4), 15);
+	assert_int_equal(vx_rd(x, DISK, 0x18, 2), Q);
+	assert_int_equal(vx_rd(x, DISK, 0x1c, 4), 1);
+	assert_int_equal(vx_rd(x, DISK, 0x20, 8), VX_DESC);
+	assert_int_equal(vx_rd(x, DISK, 0x28, 4), VX_AVAIL);
+	assert_int_equal(vx_rd(x, DISK, 0x2c, 4), 0);
+	assert_int_equal(vx_rd(x, DISK, 0x30, 8), VX_USED);
+	assert_int_equal(vx_rd(x, DISK, 0x38, 8), 0);
+	assert_int_equal(vx_rd(x, DISK, 0x3c, 8), ~(u64)0); /* half outside */
+	for (unsigned i = 0; i < sizeof image; i++)
+		image[i] = (u8)vx_rd(x, DISK, i, 1);
+	for (unsigned size = 2; size <= 8; size *= 2)
+		for (unsigned i = 0; i + size <= sizeof image; i++) {
+			u64 v = 0;
+
+			memcpy(&v, image + i, size);
+			assert_int_equal(vx_rd(x, DISK, i, size), v);
+		}
+}
+
 static void test_disk(void **state)
 {
 	struct vx *x = *state;
@@ -465,10 +499,10 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_capabilities), T(test_negotiation), T(test_disk), T(test_read_only),
-		T(test_framing), T(test_indirect), T(test_hostile_rings),
-		T(test_hostile_places), T(test_in_flight), T(test_event_index),
-		T(test_no_interrupt_flag), T(test_rng),
+		T(test_capabilities), T(test_negotiation), T(test_common_registers),
+		T(test_disk), T(test_read_only), T(test_framing), T(test_indirect),
+		T(test_hostile_rings), T(test_hostile_places), T(test_in_flight),
+		T(test_event_index), T(test_no_interrupt_flag), T(test_rng),
 		T(test_console_output), T(test_console_input), T(test_machine_reset),
 	};
 
