@@ -77,16 +77,14 @@ run-metal: ## Debian's kernel on the bare-metal hypervisor, from an ISO in QEMU
 	@+$(SUBMAKE) build/trivet.iso
 	@$(METAL_QEMU) -cdrom build/trivet.iso -boot d
 
-METAL_TESTS = /usr/bin/python3 -m pytest -q --tb=short -p no:cacheprovider tests/metal
-
 check-metal: ## the bare-metal hypervisor in emulated AMD-V (QEMU, Bochs) and VT-x (Bochs)
 	@tools/setup.sh build guest test metal
 	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels $(METAL_UNIT:%=build/unit/%)
 	@for t in $(METAL_UNIT); do build/unit/$$t >build/unit/$$t.log 2>&1 || \
 		{ cat build/unit/$$t.log; exit 1; }; done
-	@$(METAL_TESTS) -m 'not long'
+	@/usr/bin/python3 tools/check.py --bed metal
 
 check-long: ## what of it takes many minutes: Bochs with two processors
 	@tools/setup.sh build guest test metal
 	@+$(SUBMAKE) build/trivet build/trivet-x86.elf guest-files kernels
-	@$(METAL_TESTS) -m long
+	@/usr/bin/python3 tools/check.py --bed long

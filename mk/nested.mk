@@ -34,4 +34,4 @@ bench-nested: ## what the KVM engine adds to an exit, and its start beside QEMU'
 check-nested: ## the KVM engine under QEMU's emulated AMD-V
 	@tools/setup.sh build guest test bench
 	@+$(SUBMAKE) build/trivet build/nested/test_kvm guest-files
-	@/usr/bin/python3 tools/check.py --nested
+	@/usr/bin/python3 tools/check.py --bed nested

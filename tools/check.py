@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the stages of `make check` and counts: check: N passed, M failed."""
+"""Runs the stages of `make check`, or a test bed's, and counts: check: N passed, M failed."""
 import argparse
 import os
 import re
@@ -14,6 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # At once: a guest keeps a CPU busy, and some start several.
 WORKERS = max(1, min(os.cpu_count() or 1, 8))
+# Beds of their own: pytest's arguments, and how many tests at once.
+BEDS = {'nested': (['tests/nested'], 1),
+        'metal': (['tests/metal', '-m', 'not long'], WORKERS),
+        'long': (['tests/metal', '-m', 'long'], WORKERS)}
 COUNT = re.compile(r'(\d+) passed, (\d+) failed')
 
 
@@ -103,13 +107,14 @@ def main():
     ap.add_argument('--fuzz', default='')
     ap.add_argument('--fuzz-seconds', type=int, default=5)
     ap.add_argument('--native', action='store_true')
-    ap.add_argument('--nested', action='store_true', help='only the nested test bed')
+    ap.add_argument('--bed', choices=BEDS, help='only this test bed')
     args = ap.parse_args()
     make = [*shlex.split(args.make), '-s', '--no-print-directory']
     tally = Tally()
-    if args.nested:
-        pytest(tally, 'nested', 'tests/nested')
-        print(f'check-nested: {tally.passed} passed, {tally.failed} failed')
+    if args.bed:
+        places, workers = BEDS[args.bed]
+        pytest(tally, args.bed, *places, workers=workers)
+        print(f'check-{args.bed}: {tally.passed} passed, {tally.failed} failed')
         return 1 if tally.failed else 0
     counted(tally, 'lint', [*make, 'lint'])
     counted(tally, 'unit', [*make, 'unit'])
