@@ -14,17 +14,20 @@ METAL_CFLAGS = $(filter-out -fPIE -fstack-protector-strong,$(BASE_CFLAGS)) $(FRE
 	-fno-stack-protector -ffunction-sections -fdata-sections -falign-functions=1 -falign-jumps=1 \
 	-falign-loops=1 $(METAL_LTO)
 METAL_GENERAL := -mgeneral-regs-only -mpreferred-stack-boundary=3
-# The rooms are put together by the compiler: smaller, and no calls between them on the way
-# of an exit. gcc's own; with another compiler without.
-METAL_LTO := $(if $(findstring gcc,$(CC)),-flto=2)
+# The rooms are put together by the compiler, in one piece: smaller, and no calls between them on
+# the way of an exit. gcc's own; with another compiler without.
+METAL_LTO := $(if $(findstring gcc,$(CC)),-flto=2 -flto-partition=one)
 METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
 $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx -mincoming-stack-boundary=3
 # Small rather than fast, instructions included, which run one at a time here; but for
-# the way of an exit.
-METAL_OPT := $(if $(findstring gcc,$(CC)),-Oz,-Os)
+# the way of an exit. What gcc 12 does to arguments, to functions with one caller and at dominators
+# makes more code, not less.
+METAL_LESS := -fno-ipa-sra -fno-inline-functions-called-once -fno-tree-dominator-opts
+METAL_OPT := $(if $(findstring gcc,$(CC)),-Oz $(METAL_LESS),-Os)
 $(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT += -DX86_SMALL
 METAL_FAST := $(foreach f,engine/svm/run engine/svm/exits engine/vmx/run engine/vmx/exits engine/hw/quick \
-	engine/hw/context engine/hw/tags core/vcpu core/bus core/access core/irq,build/obj/metal/src/$(f).c.o)
+	engine/hw/context engine/hw/tags core/vcpu core/bus core/access core/irq \
+	pci/func pci/msix virtio/pci,build/obj/metal/src/$(f).c.o)
 $(METAL_FAST): METAL_OPT := -O2 -DX86_SMALL
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk

@@ -13,6 +13,9 @@ from collections import namedtuple
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests"))
+import tcg # pylint: disable=wrong-import-position
+
 # (kernel, number of CPUs)
 RUNS = [("cpu", 1), ("creg", 1), ("segment", 1), ("paging", 1), ("debug", 1),
          ("smc", 1), ("fpu", 1), ("prot32", 1), ("task32", 1), ("mode32", 1),
@@ -34,11 +37,10 @@ def command(on, name, cpus, limit):
                 "pc-testdev", "-no-reboot",
                 "-kernel", elf]
     if on == "metal":
-        return ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-M", "q35", "-cpu", "max", "-smp",
-                str(min(cpus, 2)), "-m", "512", "-nodefaults", "-display", "none",
-                "-serial", "stdio", "-no-reboot",
-                "-kernel", os.path.join(TOP, "build/trivet-x86.elf"),
-                "-append", f"memory=128M cpus={cpus} testdev=on", "-initrd", elf]
+        return tcg.command("-cpu", "max", "-smp", min(cpus, 2), "-m", "512", "-nodefaults",
+                           "-display", "none", "-serial", "stdio", "-no-reboot",
+                           "-kernel", os.path.join(TOP, "build/trivet-x86.elf"),
+                           "-append", f"memory=128M cpus={cpus} testdev=on", "-initrd", elf)
     if on in BOCHS:
         bochs = [os.path.join(TOP, "tests/metal/bochs.py"), "--cpus", str(min(cpus, 2))]
         if on == "bochs":

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from bochs import Bochs
 from console import PROMPT, Console # pylint: disable=unused-import
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / 'tests'))
+import tcg # pylint: disable=wrong-import-position
+
 TRIVET = ROOT / 'build/trivet'
 HYPERVISOR = ROOT / 'build/trivet-x86.elf'
 GUEST = ROOT / 'build/guest'
@@ -27,26 +31,24 @@ BOOT_SECONDS = 150
 class Machine(Console):
     """One QEMU. console: a pexpect child on the serial port.
 
-    Several CPUs are on one host thread. With a thread for each, QEMU 7.2's helper_vmrun and
-    do_vmexit change interrupt_request without its lock, and now and then an interrupt that
-    another thread raises meanwhile is lost. That on one thread QEMU often leaves its CPU loop
-    early, which made it deliver an injected interrupt twice (tests/nested/bed.py), hits no guest
-    of ours: an external interrupt goes by V_IRQ (src/engine/svm/run.c), which does not have that
-    fault."""
+    Several CPUs are on one host thread (tcg.py). QEMU then often leaves its CPU loop early, which
+    made it deliver an injected interrupt twice (tests/nested/bed.py); that hits no guest of ours: an
+    external interrupt goes by V_IRQ (src/engine/svm/run.c), which does not have that fault."""
 
     def __init__(self, tmp, cpu='max', cpus=1, memory=2048, kernel=None, append='', modules=(),
                  iso=None, more=()):
         self.monitor_path = str(tmp / 'monitor')
-        args = ['-accel', 'tcg,thread=single', '-M', 'q35', '-cpu', cpu, '-smp', str(cpus), '-m', str(memory),
-                '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio',
+        args = ['-cpu', cpu, '-smp', cpus, '-m', memory, '-nodefaults', '-display', 'none',
+                '-no-reboot', '-serial', 'stdio',
                 '-monitor', f'unix:{self.monitor_path},server=on,wait=off', *more]
         if iso:
-            args += ['-cdrom', str(iso), '-boot', 'd']
+            args += ['-cdrom', iso, '-boot', 'd']
         else:
-            args += ['-kernel', str(kernel or HYPERVISOR), '-append', append]
+            args += ['-kernel', kernel or HYPERVISOR, '-append', append]
             if modules:
                 args += ['-initrd', ','.join(map(str, modules))]
-        self.console = pexpect.spawn('qemu-system-x86_64', args, timeout=BOOT_SECONDS,
+        program, *args = tcg.command(*args)
+        self.console = pexpect.spawn(program, args, timeout=BOOT_SECONDS,
                                      env=dict(os.environ, TERM='dumb'), encoding='utf-8',
                                      codec_errors='replace', echo=False, dimensions=(50, 200))
         self.console.delaybeforesend = None

@@ -5,10 +5,14 @@ its status come back."""
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / 'tests'))
+import tcg # pylint: disable=wrong-import-position
+
 GUEST = ROOT / 'build/guest'
 TRIVET = ROOT / 'build/trivet'
 
@@ -41,8 +45,8 @@ poweroff -f
 # taken out of QEMU both ran the same load to its end. With one CPU nobody asks so.
 # (With a thread for each, QEMU 7.2 besides now and then goes on running an INT3 that Linux has
 # patched away, a static key in __schedule when a vCPU is made, for ever.)
-QEMU = ['qemu-system-x86_64', '-accel', 'tcg,thread=single', '-M', 'q35', '-cpu', 'max', '-m', '2048',
-        '-nographic', '-no-reboot', '-nodefaults', '-serial', 'stdio', '-net', 'none']
+QEMU = ['-cpu', 'max', '-m', '2048', '-nographic', '-no-reboot', '-nodefaults',
+        '-serial', 'stdio', '-net', 'none']
 
 
 def cpio(tree, out, base):
@@ -124,12 +128,12 @@ def run(work, steps, files, extra=(), timeout=280, append=''):
     """Boots the middle machine. ({name: Step}, all of the text)."""
     initrd = Path(work) / 'host.initrd'
     host_initrd(initrd, steps, files)
-    command = [*QEMU, *extra, '-kernel', GUEST / 'vmlinuz', '-initrd', initrd,
-               '-append', f'console=ttyS0 quiet loglevel=4 panic=-1 {append}']
+    command = tcg.command(*QEMU, *extra, '-kernel', GUEST / 'vmlinuz', '-initrd', initrd,
+               '-append', f'console=ttyS0 quiet loglevel=4 panic=-1 {append}')
     log = Path(work) / 'console.txt'
     with open(log, 'wb') as out:
         try:
-            subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=out,
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out,
                            stderr=subprocess.STDOUT, timeout=timeout, check=False)
         except subprocess.TimeoutExpired:
             out.write(b'\n@@ TIME-OUT\n')

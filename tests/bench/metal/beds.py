@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-sys.path[:0] = [str(ROOT / 'tests/nested'), str(ROOT / 'tests/metal')]
+sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests/nested'), str(ROOT / 'tests/metal')]
 import bed  # pylint: disable=wrong-import-position,wrong-import-order
+import tcg  # pylint: disable=wrong-import-position,wrong-import-order
 
 HYPERVISOR = ROOT / 'build/trivet-x86.elf'
 BOCHS = ROOT / 'tests/metal/bochs.py'
@@ -25,9 +26,9 @@ class Qemu:
     COUNTED = ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2026-01-01,clock=vm', '-seed', '1']
 
     def _run(self, memory, kernel, append, modules, more=()):
-        command = ['qemu-system-x86_64', '-accel', 'tcg', '-M', 'q35', '-cpu', 'max', '-m',
-                   str(memory), '-nodefaults', '-display', 'none', '-serial', 'stdio',
-                   '-no-reboot', *self.COUNTED, '-kernel', str(kernel), '-append', append, *more]
+        command = tcg.command('-cpu', 'max', '-m', memory, '-nodefaults', '-display', 'none',
+                              '-serial', 'stdio', '-no-reboot', *self.COUNTED, '-kernel', kernel,
+                              '-append', append, *more)
         if modules:
             command += ['-initrd', ','.join(map(str, modules))]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -44,8 +45,7 @@ class Qemu:
     def kvm(self, work, kernel):
         steps, text = bed.run(work, [('exits', 'trivet run --engine kvm --kernel /g/kernel.elf '
                                       '--memory 256M --testdev --timeout 250 </dev/null')],
-                              {'/g/kernel.elf': kernel}, cpus=1, extra=self.COUNTED,
-                              append='nokaslr')
+                              {'/g/kernel.elf': kernel}, extra=self.COUNTED, append='nokaslr')
         return steps['exits'].text if 'exits' in steps else text
 
 
