@@ -20,6 +20,9 @@
 #define ROUNDS 32 /* reads before other sockets have their turn */
 /* Between two clients, or a guest that reads would not see that one has gone. */
 #define PAUSE_NS 500000000
+/* A guest that has the port open while nobody is there may have read the end, and be about
+ * to close it: for so long a new client's data is kept back, and that close is not its. */
+#define HOLD_NS 200000000
 
 /* vm->lock guards all that both a vCPU's thread and the loop's touch. */
 struct port {
@@ -32,10 +35,10 @@ struct port {
 	struct outq *outq;
 	/* a socket */
 	struct usocket socket;
-	struct ioloop_source listener, client, pause; /* pause: a timer */
+	struct ioloop_source listener, client, timer; /* of pausing and holding */
 	struct ioloop_bell bell;
 	bool connected; /* there is a client */
-	bool guest_open, pausing;
+	bool guest_open, pausing, holding;
 	bool hang_up;	/* the guest closed: the client goes once it has all */
 	bool eof, gone; /* the client sends no more; nor receives */
 	size_t out_head, out_count, in_count;
@@ -64,6 +67,7 @@ static void socket_write(struct chardev *cd, const u8 *data, size_t n)
 	struct port *p = port_of(cd);
 	size_t tail, piece;
 
+	p->holding = false; /* it goes on with the new client */
 	if (p->gone)
 		return;
 	if (n > OUT_SIZE - p->out_count)
@@ -93,12 +97,12 @@ static void socket_guest_open(struct chardev *cd, bool open)
 {
 	struct port *p = port_of(cd);
 
-	p->guest_open = open;
-	p->pausing = false;
-	if (!open && p->connected) {
+	if (!open && p->connected && !p->holding) {
 		p->hang_up = true;
 		p->in_count = 0;
 	}
+	p->guest_open = open;
+	p->pausing = p->holding = false;
 	ioloop_bell_ring(&p->bell);
 }
 
@@ -148,7 +152,7 @@ static bool deliver(struct port *p)
 
 static void pull_in(struct port *p)
 {
-	for (unsigned i = 0; i < ROUNDS && deliver(p) && !p->eof; i++) {
+	for (unsigned i = 0; i < ROUNDS && !p->holding && deliver(p) && !p->eof; i++) {
 		ssize_t got = recv(p->client.fd, p->in, IN_SIZE, 0);
 
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -158,9 +162,17 @@ static void pull_in(struct port *p)
 	}
 }
 
+static bool start_timer(struct port *p, long ns)
+{
+	const struct itimerspec once = { .it_value.tv_nsec = ns };
+
+	return timerfd_settime(p->timer.fd, 0, &once, NULL) == 0;
+}
+
 static void tell_device(struct port *p, bool connected)
 {
 	p->connected = connected;
+	p->holding = connected && p->guest_open && start_timer(p, HOLD_NS);
 	if (p->chardev.host_open)
 		p->chardev.host_open(p->chardev.receive_ctx, connected);
 	if (connected && p->chardev.room)
@@ -170,8 +182,6 @@ static void tell_device(struct port *p, bool connected)
 /* What it sent too late is thrown away, or it would read an error for the end. */
 static void drop_client(struct port *p)
 {
-	const struct itimerspec pause = { .it_value.tv_nsec = PAUSE_NS };
-
 	(void)shutdown(p->client.fd, SHUT_RDWR);
 	for (unsigned i = 0; i < ROUNDS && recv(p->client.fd, p->in, IN_SIZE, 0) > 0; i++)
 		;
@@ -179,7 +189,7 @@ static void drop_client(struct port *p)
 	p->in_count = p->out_count = p->out_head = 0;
 	p->hang_up = p->eof = p->gone = false;
 	tell_device(p, false);
-	p->pausing = p->guest_open && timerfd_settime(p->pause.fd, 0, &pause, NULL) == 0;
+	p->pausing = p->guest_open && start_timer(p, PAUSE_NS);
 }
 
 static void serve_client(struct port *p)
@@ -194,7 +204,7 @@ static void serve_client(struct port *p)
 	}
 	if (p->out_count)
 		events = EPOLLOUT;
-	if (!p->in_count && !p->eof)
+	if (!p->in_count && !p->eof && !p->holding)
 		events |= EPOLLIN;
 	if (events & (EPOLLIN | EPOLLOUT))
 		events &= ~(u32)EPOLLET;
@@ -217,15 +227,15 @@ static void bell_answer(struct ioloop_bell *b)
 	port_serve(CONTAINER_OF(b, struct port, bell), 0);
 }
 
-static void pause_ready(struct ioloop_source *s, u32 events)
+static void timer_ready(struct ioloop_source *s, u32 events)
 {
-	struct port *p = CONTAINER_OF(s, struct port, pause);
+	struct port *p = CONTAINER_OF(s, struct port, timer);
 	u64 count;
 
 	(void)events;
 	(void)!read(s->fd, &count, sizeof count);
 	platform_mutex_lock(&p->vm->lock);
-	p->pausing = false;
+	p->pausing = p->holding = false;
 	platform_mutex_unlock(&p->vm->lock);
 	port_serve(p, 0);
 }
@@ -269,7 +279,7 @@ static int open_file(struct port *p, struct error *err)
 static void close_socket(struct port *p)
 {
 	ioloop_drop(p->loop, &p->bell.source);
-	ioloop_drop(p->loop, &p->pause);
+	ioloop_drop(p->loop, &p->timer);
 	ioloop_drop(p->loop, &p->client);
 	ioloop_drop(p->loop, &p->listener);
 	usocket_remove(&p->socket);
@@ -287,13 +297,13 @@ static int open_socket(struct port *p, struct error *err)
 		return r;
 	p->listener = (struct ioloop_source){ .ready = listener_ready, .fd = p->socket.fd };
 	p->client = (struct ioloop_source){ .ready = client_ready, .fd = -1 };
-	p->pause = (struct ioloop_source){
-		.ready = pause_ready,
+	p->timer = (struct ioloop_source){
+		.ready = timer_ready,
 		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 	};
-	r = p->pause.fd < 0 ? -errno : ioloop_bell_open(p->loop, &p->bell, bell_answer);
+	r = p->timer.fd < 0 ? -errno : ioloop_bell_open(p->loop, &p->bell, bell_answer);
 	if (!r)
-		r = ioloop_watch(p->loop, &p->pause, EPOLLIN);
+		r = ioloop_watch(p->loop, &p->timer, EPOLLIN);
 	if (!r)
 		r = ioloop_watch(p->loop, &p->listener, EPOLLIN);
 	if (!r)

@@ -108,6 +108,25 @@ until read line </dev/virtio-ports/p; do sleep 0.2; done
     assert not path.exists()
 
 
+def test_a_close_before_the_client(tmp_path):
+    """A guest that has seen the end of what came before closes the port just as the next client
+    comes: what that one sent is for whoever opens the port then."""
+    path = tmp_path / 'port.sock'
+    with Scripted(tmp_path, READY.format('p') + '''
+mount -t debugfs debug /sys/kernel/debug
+exec 3</dev/virtio-ports/p
+echo opened
+until grep -q "host_connected: 1" /sys/kernel/debug/virtio-ports/*; do :; done
+exec 3<&-
+head -n 1 /dev/virtio-ports/p
+''', '--port', f'p=unix:{path}') as guest:
+        guest.wait('opened')
+        s = client(path)
+        s.sendall(b'for the next one\n')
+        assert 'for the next one' in guest.finish()
+        s.close()
+
+
 def test_client_before_the_guest(tmp_path):
     """What a client sent, and left, before the guest opened the port is not lost."""
     path = tmp_path / 'port.sock'

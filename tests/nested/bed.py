@@ -32,6 +32,7 @@ mount -t tmpfs tmp /tmp
 ip link set lo up
 for m in {modules}; do insmod /mod/$m.ko || echo "FAILED insmod $m"; done
 {text}
+sleep 1 # until a serial port as slow as a real one has sent all
 poweroff -f
 '''
 

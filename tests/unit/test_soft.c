@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <arch/x86/cpuid.h>
 #include <arch/x86/state.h>
@@ -18,6 +19,7 @@
 #include <trivet/engines.h>
 #include <trivet/vm.h>
 
+#include "../../src/engine/soft/soft.h"
 #include "fake_platform.h"
 
 #define CODE 0x100000
@@ -98,6 +100,12 @@ static int setup_two(void **state)
 {
 	(void)state;
 	return setup_cpus(2);
+}
+
+static int setup_three(void **state)
+{
+	(void)state;
+	return setup_cpus(3);
 }
 
 static int teardown(void **state)
@@ -293,6 +301,56 @@ static void test_code_written_by_another_cpu(void **state)
 	assert_int_equal(vm.exit_code, 1);
 }
 
+struct marker {
+	struct soft_vcpu *cpu;
+	struct soft_page *page;
+	int done;
+};
+
+static void *mark(void *arg)
+{
+	struct marker *m = arg;
+
+	soft_page_mark(m->cpu, m->page, CODE, 16);
+	__atomic_store_n(&m->done, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/*
+ * While CPU 0 waits for CPU 2 to drop its write translations, CPU 1 finds the page
+ * marked: stores of CPU 2 are not seen yet, so it must not read the code either.
+ */
+static void test_second_decoder_waits_too(void **state)
+{
+	struct soft_vcpu *writer = vm.vcpus[2]->engine_data;
+	struct soft_slot *slot;
+	struct marker m[2];
+	pthread_t t[2];
+
+	(void)state;
+	writer->running = 1;
+	for (int i = 0; i < 2; i++) {
+		m[i] = (struct marker){ vm.vcpus[i]->engine_data,
+					soft_page_of(vm.engine_data, CODE, &slot), 0 };
+		pthread_create(&t[i], NULL, mark, &m[i]);
+		while (!(__atomic_load_n(&writer->cpu.attention, __ATOMIC_SEQ_CST) & ATT_SYNC))
+			usleep(100);
+	}
+	usleep(50000);
+	assert_int_equal(__atomic_load_n(&m[0].done, __ATOMIC_SEQ_CST), 0);
+	assert_int_equal(__atomic_load_n(&m[1].done, __ATOMIC_SEQ_CST), 0);
+	soft_attend_sync(writer);
+	for (int i = 0; i < 2; i++) {
+		while (!__atomic_load_n(&m[i].done, __ATOMIC_SEQ_CST))
+			soft_attend_sync(writer);
+		pthread_join(t[i], NULL);
+	}
+	/* from now on nobody waits: the page has been code all the time */
+	m[0].done = 0;
+	mark(&m[0]);
+	assert_int_equal(writer->cpu.attention & ATT_SYNC, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -308,6 +366,8 @@ int main(void)
 		T(test_kick_leaves_a_spinning_guest),
 		T2(test_locked_counter),
 		T2(test_code_written_by_another_cpu),
+		cmocka_unit_test_setup_teardown(test_second_decoder_waits_too, setup_three,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,10 +174,16 @@ static struct x86_cpuid_regs leaf_tsc(const struct x86_cpu_model *m)
 	return v;
 }
 
+static struct x86_cpuid_regs leaf_frequency(const struct x86_cpu_model *m)
+{
+	u32 mhz = (u32)((m->tsc_hz + 500000) / 1000000) & 0xffff;
+
+	return (struct x86_cpuid_regs){ mhz, mhz, 100, 0 };
+}
+
 static struct x86_cpuid_regs basic_leaf(const struct x86_cpu_model *m, const struct x86_cpu *c,
 					unsigned apic_id, u32 leaf, u32 sub)
 {
-	u32 mhz = (u32)((m->tsc_hz + 500000) / 1000000);
 	bool limit = c && (c->msr.misc_enable & MISC_ENABLE_LIMIT_CPUID);
 
 	switch (leaf) {
@@ -193,7 +199,7 @@ static struct x86_cpuid_regs basic_leaf(const struct x86_cpu_model *m, const str
 	case 0xb: return leaf_topology(m, apic_id, sub);
 	case 0xd: return leaf_xsave(sub);
 	case 0x15: return leaf_tsc(m);
-	case 0x16: return (struct x86_cpuid_regs){ mhz & 0xffff, mhz & 0xffff, 100, 0 };
+	case 0x16: return leaf_frequency(m);
 	default: break;
 	}
 	return (struct x86_cpuid_regs){ 0 };

@@ -172,6 +172,14 @@ int sse_exec_memory(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
 }
 #endif
 
+int sse_source(struct x86_cpu *c, const struct x86_insn *i, unsigned size, bool align,
+	       void *buf, const void **src)
+{
+	SSE_CHECK(c);
+	*src = sse_reg(c, i->rm);
+	return i->flags & X86_I_MEM ? sse_operand(c, i, size, align, buf, src) : X86_OK;
+}
+
 int FPU_COLD sse_exec_mem_slow(struct x86_cpu *c, const struct x86_insn *i,
 			       sse_raw raw, unsigned size, bool align,
 			       enum sse_fp fp)
@@ -207,6 +215,30 @@ static unsigned sse_prefix(const struct x86_insn *i)
 		return PFX_F2;
 	return i->flags & X86_I_OPSIZE ? PFX_66 : PFX_NP;
 }
+
+#ifdef X86_SMALL
+static const struct sse_op *sse_op_of(const struct x86_insn *i)
+{
+	unsigned map = i->key >> 8, pfx = sse_prefix(i);
+	const struct sse_op *o = sse_op_fp(map, pfx, (u8)i->key);
+
+	return o ? o : sse_op_int(map, pfx, (u8)i->key);
+}
+
+int sse_op_reg(struct x86_cpu *c, const struct x86_insn *i)
+{
+	const struct sse_op *o = sse_op_of(i);
+
+	return sse_exec_reg(c, i, o->raw, o->fp);
+}
+
+int sse_op_mem(struct x86_cpu *c, const struct x86_insn *i)
+{
+	const struct sse_op *o = sse_op_of(i);
+
+	return sse_exec_memory(c, i, o->raw, o->size, o->align, o->fp);
+}
+#endif
 
 x86_exec_fn x86_bind_fpu(const struct x86_insn *i, unsigned mode)
 {

@@ -29,8 +29,10 @@ typedef u64 sse_vu __attribute__((vector_size(16), may_alias, aligned(1)));
  */
 #ifdef X86_SMALL
 #define FPU_SHARED
+#define FPU_OWN static /* of one file */
 #else
 #define FPU_SHARED FPU_INLINE
+#define FPU_OWN FPU_INLINE
 #endif
 
 /* One native instruction: *dst = op(*dst, *src). dst is 16-byte aligned. */
@@ -42,14 +44,22 @@ enum sse_prefix { PFX_NP, PFX_66, PFX_F3, PFX_F2, PFX_COUNT };
 /*
  * The handlers of an opcode: register and memory form, NULL where #UD; and where
  * it pays a memory form for operands that need nothing but an addition, see
- * sse_plain.
+ * sse_plain. With X86_SMALL SSE_OP's share sse_op_reg and sse_op_mem, which find
+ * out by op what to run.
  */
+#ifdef X86_SMALL
 struct sse_entry {
-	x86_exec_fn reg, mem;
-#ifndef X86_SMALL
-	x86_exec_fn plain;
-#endif
+	x86_exec_fn reg;
+	union {
+		x86_exec_fn mem;
+		const struct sse_op *op; /* reg is sse_op_reg */
+	};
 };
+#else
+struct sse_entry {
+	x86_exec_fn reg, mem, plain;
+};
+#endif
 
 enum sse_form { SSE_REG, SSE_MEM, SSE_PLAIN };
 
@@ -61,16 +71,40 @@ FPU_INLINE bool sse_plain(const struct x86_insn *i, unsigned mode)
 	       i->seg != SEG_FS && i->seg != SEG_GS;
 }
 
+#ifdef X86_SMALL
+/* xmm, xmm or memory of size bytes. */
+struct sse_op {
+	sse_raw raw;
+	u8 size;
+	bool align; /* a memory operand must be at a multiple of 16 */
+	u8 fp;	    /* enum sse_fp */
+};
+
+int sse_op_reg(struct x86_cpu *c, const struct x86_insn *i);
+int sse_op_mem(struct x86_cpu *c, const struct x86_insn *i);
+/* Those of an opcode; NULL when SSE_OP did not make it. */
+const struct sse_op *sse_op_int(unsigned map, unsigned pfx, u8 op);
+const struct sse_op *sse_op_fp(unsigned map, unsigned pfx, u8 op);
+
+FPU_INLINE const struct sse_op *sse_op(const struct sse_entry *e)
+{
+	return e->reg == sse_op_reg ? e->op : NULL;
+}
+
 FPU_INLINE x86_exec_fn sse_pick(const struct sse_entry *e, enum sse_form form)
 {
 	if (form == SSE_REG)
 		return e->reg;
-#ifndef X86_SMALL
-	if (form == SSE_PLAIN && e->plain)
-		return e->plain;
-#endif
-	return e->mem;
+	return sse_op(e) ? sse_op_mem : e->mem;
 }
+#else
+FPU_INLINE x86_exec_fn sse_pick(const struct sse_entry *e, enum sse_form form)
+{
+	if (form == SSE_REG)
+		return e->reg;
+	return form == SSE_PLAIN && e->plain ? e->plain : e->mem;
+}
+#endif
 
 /*
  * Can the instruction raise SIMD floating-point exceptions, and which elements
@@ -306,6 +340,10 @@ FPU_SHARED int sse_operand(struct x86_cpu *c, const struct x86_insn *i,
 }
 #endif
 
+/* The last operand, an XMM register or memory, with SSE_CHECK before it. */
+int sse_source(struct x86_cpu *c, const struct x86_insn *i, unsigned size, bool align,
+	       void *buf, const void **src);
+
 /* Stores 16 bytes at the memory operand; the slow path is in fpu.c. */
 int sse_store16_slow(struct x86_cpu *c, const struct x86_insn *i, bool align,
 		     const void *src);
@@ -379,7 +417,12 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 				 : "xmm0");                                    \
 	}
 
-/* Raw function and both handlers. */
+/* Raw function and handlers, if they are its own. */
+#ifdef X86_SMALL
+#define SSE_OP(name, insn, size, align, fp)                                    \
+	SSE_RAW(name, insn)                                                    \
+	static const struct sse_op op_##name = { raw_##name, size, align, fp };
+#else
 #define SSE_OP(name, insn, size, align, fp)                                    \
 	SSE_RAW(name, insn)                                                    \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
@@ -390,19 +433,18 @@ FPU_INLINE int sse_exec_mem(struct x86_cpu *c, const struct x86_insn *i,
 	{                                                                      \
 		return sse_exec_mem(c, i, raw_##name, size, align, fp, false); \
 	}                                                                      \
-	SSE_OP_PLAIN(name, size, align, fp)
-
-#define SSE_ENTRY(name) { .reg = name##_r, .mem = name##_m }
-/* For those made by SSE_OP. */
-#ifdef X86_SMALL
-#define SSE_OP_PLAIN(name, size, align, fp)
-#define SSE_OP_ENTRY(name) SSE_ENTRY(name)
-#else
-#define SSE_OP_PLAIN(name, size, align, fp)                                    \
 	static int name##_p(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
 		return sse_exec_mem(c, i, raw_##name, size, align, fp, true);  \
 	}
+#endif
+
+#define SSE_ENTRY(name) { .reg = name##_r, .mem = name##_m }
+#define SSE_BOTH(name) { .reg = name, .mem = name }
+/* For those made by SSE_OP. */
+#ifdef X86_SMALL
+#define SSE_OP_ENTRY(name) { .reg = sse_op_reg, .op = &op_##name }
+#else
 #define SSE_OP_ENTRY(name) { name##_r, name##_m, name##_p }
 #endif
 

@@ -2,19 +2,23 @@
 /* SSE instructions that read or write general registers: CVT, PCMPxSTRx. SDM vol. 2. */
 #include "fpu_internal.h"
 
+FPU_OWN int cvt_from(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw, enum sse_fp fp)
+{
+	void *dst = sse_reg(c, i->reg);
+
+	SSE_CHECK(c);
+	if (fp != FP_NONE && unlikely(sse_unmasked(c)))
+		return sse_run_unmasked(c, raw, dst, &c->gpr[i->rm], fp);
+	raw(dst, &c->gpr[i->rm]);
+	return x86_chain(c, i, X86_OK);
+}
+
 /* CVTSI2SS, CVTSI2SD: size is of the integer. */
 #define CVT_FROM(name, insn, size, fp)                                         \
 	SSE_RAW(name, insn)                                                    \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
-		void *dst = sse_reg(c, i->reg);                                \
-									       \
-		SSE_CHECK(c);                                                  \
-		if (fp != FP_NONE && unlikely(sse_unmasked(c)))                \
-			return sse_run_unmasked(c, raw_##name, dst,            \
-						&c->gpr[i->rm], fp);           \
-		raw_##name(dst, &c->gpr[i->rm]);                               \
-		return x86_chain(c, i, X86_OK);                                \
+		return cvt_from(c, i, raw_##name, fp);                         \
 	}                                                                      \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
@@ -27,7 +31,7 @@ CVT_FROM(cvtsi2sd32, "cvtsi2sdl", 4, FP_NONE)
 CVT_FROM(cvtsi2sd64, "cvtsi2sdq", 8, FP_ONLY)
 
 /* CVTSS2SI and so on: the raw function leaves the integer in dst. */
-#define CVT_TO(name, insn, type, size)                                         \
+#define CVT_TO_RAW(name, insn, type)                                           \
 	static void raw_##name(void *dst, const void *src)                     \
 	{                                                                      \
 		type v;                                                        \
@@ -36,33 +40,52 @@ CVT_FROM(cvtsi2sd64, "cvtsi2sdq", 8, FP_ONLY)
 				 : "=r"(v)                                     \
 				 : "m"(*(const sse_vu *)src));                 \
 		*(sse_v *)dst = (sse_v){ v, 0 };                               \
-	}                                                                      \
-	FPU_INLINE int run_##name(struct x86_cpu *c,                           \
-				  const struct x86_insn *i, const void *src)   \
+	}
+
+FPU_INLINE int cvt_run(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
+		       const void *src)
+{
+	sse_v v = { 0, 0 };
+	int r = sse_run(c, raw, &v, src, FP_ONLY);
+
+	if (likely(r == X86_OK))
+		c->gpr[i->reg] = v[0];
+	return r;
+}
+
+/* Register or memory, the way that is not the common one. */
+FPU_OWN int cvt_to(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw, unsigned size)
+{
+	u8 buf[16] __attribute__((aligned(16)));
+	const void *src;
+	int r, done = sse_source(c, i, size, false, buf, &src);
+
+	if (done < 0)
+		return done;
+	r = cvt_run(c, i, raw, src);
+	return r ? r : done;
+}
+
+#ifdef X86_SMALL
+#define CVT_TO(name, insn, type, size)                                         \
+	CVT_TO_RAW(name, insn, type)                                           \
+	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
-		sse_v v = { 0, 0 };                                            \
-		int r = sse_run(c, raw_##name, &v, src, FP_ONLY);              \
-									       \
-		if (likely(r == X86_OK))                                       \
-			c->gpr[i->reg] = v[0];                                 \
-		return r;                                                      \
-	}                                                                      \
+		return cvt_to(c, i, raw_##name, size);                         \
+	}
+#define CVT_TO_ENTRY(name) SSE_BOTH(name)
+#else
+#define CVT_TO(name, insn, type, size)                                         \
+	CVT_TO_RAW(name, insn, type)                                           \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
 		SSE_CHECK(c);                                                  \
-		return x86_chain(c, i, run_##name(c, i, sse_reg(c, i->rm)));   \
+		return x86_chain(c, i, cvt_run(c, i, raw_##name, sse_reg(c, i->rm))); \
 	}                                                                      \
 	static int FPU_COLD name##_slow(struct x86_cpu *c,		       \
 					const struct x86_insn *i)	       \
 	{								       \
-		u8 buf[16] __attribute__((aligned(16)));		       \
-		const void *src;					       \
-		int r, done = sse_operand(c, i, size, false, buf, &src);       \
-									       \
-		if (done < 0)						       \
-			return done;					       \
-		r = run_##name(c, i, src);				       \
-		return r ? r : done;					       \
+		return cvt_to(c, i, raw_##name, size);			       \
 	}								       \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{								       \
@@ -72,8 +95,10 @@ CVT_FROM(cvtsi2sd64, "cvtsi2sdq", 8, FP_ONLY)
 		src = fpu_fast(c, i, size, X86_READ, false);		       \
 		if (unlikely(!src))					       \
 			return name##_slow(c, i);			       \
-		return x86_chain(c, i, run_##name(c, i, src));		       \
+		return x86_chain(c, i, cvt_run(c, i, raw_##name, src));	       \
 	}
+#define CVT_TO_ENTRY(name) SSE_ENTRY(name)
+#endif
 
 CVT_TO(cvtss2si32, "cvtss2si", u32, 4)
 CVT_TO(cvtss2si64, "cvtss2si", u64, 4)
@@ -98,21 +123,17 @@ void sse_pcmpstr(const void *reg, const void *src, struct sse_pcmpstr *io,
 		 const u8 *stub);
 
 /* index: the result is ECX, else XMM0. */
-FPU_INLINE int pcmpstr(struct x86_cpu *c, const struct x86_insn *i,
-		       const u8 *stub, bool index)
+static int pcmpstr(struct x86_cpu *c, const struct x86_insn *i, const u8 *stub, bool index)
 {
 	u8 buf[16] __attribute__((aligned(16)));
-	const void *src = c->fx.xmm[i->rm];
 	bool wide = i->opsize == 8;
 	struct sse_pcmpstr io = {
 		.rax = wide ? c->gpr[REG_RAX] : bits_sign_extend(c->gpr[REG_RAX], 32),
 		.rdx = wide ? c->gpr[REG_RDX] : bits_sign_extend(c->gpr[REG_RDX], 32),
 	};
-	int r = X86_OK;
+	const void *src;
+	int r = sse_source(c, i, 16, false, buf, &src);
 
-	SSE_CHECK(c);
-	if (i->flags & X86_I_MEM)
-		r = sse_operand(c, i, 16, false, buf, &src);
 	if (r < 0)
 		return r;
 	sse_pcmpstr(sse_reg(c, i->reg), src, &io, stub + 8 * (i->imm & 0x7f));
@@ -149,11 +170,11 @@ static int pcmpistri(struct x86_cpu *c, const struct x86_insn *i)
 /* [prefix F3, F2][opcode 2A, 2C, 2D][REX.W] */
 static const struct sse_entry cvt[2][3][2] = {
 	{ { SSE_ENTRY(cvtsi2ss32), SSE_ENTRY(cvtsi2ss64) },
-	  { SSE_ENTRY(cvttss2si32), SSE_ENTRY(cvttss2si64) },
-	  { SSE_ENTRY(cvtss2si32), SSE_ENTRY(cvtss2si64) } },
+	  { CVT_TO_ENTRY(cvttss2si32), CVT_TO_ENTRY(cvttss2si64) },
+	  { CVT_TO_ENTRY(cvtss2si32), CVT_TO_ENTRY(cvtss2si64) } },
 	{ { SSE_ENTRY(cvtsi2sd32), SSE_ENTRY(cvtsi2sd64) },
-	  { SSE_ENTRY(cvttsd2si32), SSE_ENTRY(cvttsd2si64) },
-	  { SSE_ENTRY(cvtsd2si32), SSE_ENTRY(cvtsd2si64) } },
+	  { CVT_TO_ENTRY(cvttsd2si32), CVT_TO_ENTRY(cvttsd2si64) },
+	  { CVT_TO_ENTRY(cvtsd2si32), CVT_TO_ENTRY(cvtsd2si64) } },
 };
 
 static x86_exec_fn bind_scalar(const struct x86_insn *i, unsigned pfx, unsigned op)

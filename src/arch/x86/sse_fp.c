@@ -181,7 +181,7 @@ int FPU_COLD sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst,
 }
 
 /* COMISx, UCOMISx: the raw function leaves the flags in the low word of dst. */
-#define COMI_OP(name, size)                                                    \
+#define COMI_RAW(name)                                                         \
 	FPU_INLINE u64 flags_##name(const void *a, const void *b)              \
 	{                                                                      \
 		u8 zf, pf, cf;                                                 \
@@ -198,55 +198,59 @@ int FPU_COLD sse_dp_unmasked(struct x86_cpu *c, u64 imm, const void *dst,
 		u64 f = flags_##name(dst, src);                                \
 									       \
 		put_le64(dst, f);                                              \
-	}                                                                      \
-	FPU_INLINE int run_##name(struct x86_cpu *c, const void *a,            \
-				  const void *b)                               \
+	}
+
+/* Register or memory, any exception: the way that is not the common one. */
+static int FPU_COLD comi(struct x86_cpu *c, const struct x86_insn *i, sse_raw raw,
+			 unsigned size)
+{
+	u8 buf[16] __attribute__((aligned(16))), tmp[16] __attribute__((aligned(16)));
+	const void *src;
+	int r, done = sse_source(c, i, size, false, buf, &src);
+
+	if (done < 0)
+		return done;
+	memcpy(tmp, sse_reg(c, i->reg), sizeof tmp);
+	r = sse_run(c, raw, tmp, src, FP_ONLY);
+	if (r != X86_OK)
+		return r;
+	x86_flags_set_arith(c, get_le64(tmp));
+	return done;
+}
+
+#ifdef X86_SMALL
+#define COMI_OP(name, size)                                                    \
+	COMI_RAW(name)                                                         \
+	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
-		if (unlikely(sse_unmasked(c)))                                 \
-			return sse_compare_unmasked(c, raw_##name, a, b);      \
-		x86_flags_set_arith(c, flags_##name(a, b));                    \
-		return X86_OK;                                                 \
-	}                                                                      \
+		return comi(c, i, raw_##name, size);                           \
+	}
+#define COMI_ENTRY(name) SSE_BOTH(name)
+#else
+#define COMI_OP(name, size)                                                    \
+	COMI_RAW(name)                                                         \
 	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
 	{                                                                      \
 		SSE_CHECK(c);                                                  \
-		return run_##name(c, sse_reg(c, i->reg), sse_reg(c, i->rm));   \
+		if (unlikely(sse_unmasked(c)))                                 \
+			return comi(c, i, raw_##name, size);                   \
+		x86_flags_set_arith(c, flags_##name(sse_reg(c, i->reg),        \
+						    sse_reg(c, i->rm)));       \
+		return X86_OK;                                                 \
 	}                                                                      \
-	static int FPU_COLD name##_slow(struct x86_cpu *c,		       \
-					const struct x86_insn *i)	       \
-	{								       \
-		u8 buf[16] __attribute__((aligned(16)));		       \
-		const void *src;					       \
-		int r, done = sse_operand(c, i, size, false, buf, &src);       \
-									       \
-		if (done < 0)						       \
-			return done;					       \
-		r = run_##name(c, sse_reg(c, i->reg), src);		       \
-		return r ? r : done;					       \
-	}								       \
 	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
 	{								       \
 		const void *src;					       \
 									       \
 		SSE_CHECK(c);						       \
 		src = fpu_fast(c, i, size, X86_READ, false);		       \
-		if (unlikely(!src))					       \
-			return name##_slow(c, i);			       \
-		return run_##name(c, sse_reg(c, i->reg), src);		       \
+		if (unlikely(!src || sse_unmasked(c)))			       \
+			return comi(c, i, raw_##name, size);		       \
+		x86_flags_set_arith(c, flags_##name(sse_reg(c, i->reg), src)); \
+		return X86_OK;						       \
 	}
-
-static int FPU_COLD sse_compare_unmasked(struct x86_cpu *c, sse_raw raw,
-					 const void *a, const void *b)
-{
-	u8 tmp[16] __attribute__((aligned(16)));
-	int r;
-
-	memcpy(tmp, a, sizeof tmp);
-	r = sse_run_unmasked(c, raw, tmp, b, FP_ONLY);
-	if (r == X86_OK)
-		x86_flags_set_arith(c, get_le64(tmp));
-	return r;
-}
+#define COMI_ENTRY(name) SSE_ENTRY(name)
+#endif
 
 COMI_OP(ucomiss, 4)
 COMI_OP(ucomisd, 8)
@@ -255,8 +259,8 @@ COMI_OP(comisd, 8)
 
 static const struct sse_entry map_0f[PFX_COUNT][256] = {
 	[PFX_NP] = {
-		[0x2e] = SSE_ENTRY(ucomiss),
-		[0x2f] = SSE_ENTRY(comiss),
+		[0x2e] = COMI_ENTRY(ucomiss),
+		[0x2f] = COMI_ENTRY(comiss),
 		[0x51] = SSE_OP_ENTRY(sqrtps),
 		[0x52] = SSE_OP_ENTRY(rsqrtps),
 		[0x53] = SSE_OP_ENTRY(rcpps),
@@ -270,8 +274,8 @@ static const struct sse_entry map_0f[PFX_COUNT][256] = {
 		[0x5f] = SSE_OP_ENTRY(maxps),
 	},
 	[PFX_66] = {
-		[0x2e] = SSE_ENTRY(ucomisd),
-		[0x2f] = SSE_ENTRY(comisd),
+		[0x2e] = COMI_ENTRY(ucomisd),
+		[0x2f] = COMI_ENTRY(comisd),
 		[0x51] = SSE_OP_ENTRY(sqrtpd),
 		[0x58] = SSE_OP_ENTRY(addpd),
 		[0x59] = SSE_OP_ENTRY(mulpd),
@@ -324,3 +328,10 @@ x86_exec_fn sse_bind_fp(unsigned map, unsigned pfx, u8 op, enum sse_form form)
 		return NULL;
 	return sse_pick(e, form);
 }
+
+#ifdef X86_SMALL
+const struct sse_op *sse_op_fp(unsigned map, unsigned pfx, u8 op)
+{
+	return map == X86_MAP_0F ? sse_op(&map_0f[pfx][op]) : NULL;
+}
+#endif

@@ -39,22 +39,12 @@ static void round_constant(struct x86_cpu *c, const struct x86_insn *i)
 
 extern const u8 sse_stub_aeskeygenassist[];
 
-static int aeskeygenassist_r(struct x86_cpu *c, const struct x86_insn *i)
-{
-	SSE_CHECK(c);
-	((sse_raw)(uintptr_t)sse_stub_aeskeygenassist)(sse_reg(c, i->reg), sse_reg(c, i->rm));
-	round_constant(c, i);
-	return X86_OK;
-}
-
-static int aeskeygenassist_m(struct x86_cpu *c, const struct x86_insn *i)
+static int aeskeygenassist(struct x86_cpu *c, const struct x86_insn *i)
 {
 	u8 buf[16] __attribute__((aligned(16)));
 	const void *src;
-	int r;
+	int r = sse_source(c, i, 16, true, buf, &src);
 
-	SSE_CHECK(c);
-	r = sse_operand(c, i, 16, true, buf, &src);
 	if (r < 0)
 		return r;
 	((sse_raw)(uintptr_t)sse_stub_aeskeygenassist)(sse_reg(c, i->reg), src);
@@ -93,40 +83,34 @@ static void dp_dpps(void *dst, const void *src, u64 imm)
 #endif
 }
 
-#define DP_OP(name, single)                                                    \
-	static int run_##name(struct x86_cpu *c, const struct x86_insn *i,     \
-			      const void *src)                                 \
-	{                                                                      \
-		void *dst = sse_reg(c, i->reg);                                \
-		int r = X86_OK;                                                \
-									       \
-		if (unlikely(sse_unmasked(c)))                                 \
-			r = sse_dp_unmasked(c, i->imm, dst, src, single);      \
-		if (r == X86_OK)                                               \
-			dp_##name(dst, src, sse_imm(i));                       \
-		return r;                                                      \
-	}                                                                      \
-	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
-	{                                                                      \
-		SSE_CHECK(c);                                                  \
-		return run_##name(c, i, sse_reg(c, i->rm));                    \
-	}                                                                      \
-	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
-	{                                                                      \
-		u8 buf[16] __attribute__((aligned(16)));                       \
-		const void *src;                                               \
-		int r, done;                                                   \
-									       \
-		SSE_CHECK(c);                                                  \
-		done = sse_operand(c, i, 16, true, buf, &src);                 \
-		if (done < 0)                                                  \
-			return done;                                           \
-		r = run_##name(c, i, src);                                     \
-		return r ? r : done;                                           \
-	}
+typedef void (*dp_fn)(void *dst, const void *src, u64 imm);
 
-DP_OP(dpps, true)
-DP_OP(dppd, false)
+static int dp(struct x86_cpu *c, const struct x86_insn *i, dp_fn fn, bool single)
+{
+	u8 buf[16] __attribute__((aligned(16)));
+	void *dst = sse_reg(c, i->reg);
+	const void *src;
+	int r = X86_OK, done = sse_source(c, i, 16, true, buf, &src);
+
+	if (done < 0)
+		return done;
+	if (unlikely(sse_unmasked(c)))
+		r = sse_dp_unmasked(c, i->imm, dst, src, single);
+	if (r != X86_OK)
+		return r;
+	fn(dst, src, sse_imm(i));
+	return done;
+}
+
+static int dpps(struct x86_cpu *c, const struct x86_insn *i)
+{
+	return dp(c, i, dp_dpps, true);
+}
+
+static int dppd(struct x86_cpu *c, const struct x86_insn *i)
+{
+	return dp(c, i, dp_dppd, false);
+}
 
 #ifdef X86_SMALL
 SSE_SHUFFLE(pshufd, 16)
@@ -221,11 +205,11 @@ static const struct sse_entry map_0f3a_66[256] = {
 	[0x0d] = SSE_ENTRY(blendpd),
 	[0x0e] = SSE_SHUFFLE_ENTRY(pblendw),
 	[0x0f] = SSE_ENTRY(palignr),
-	[0x40] = SSE_ENTRY(dpps),
-	[0x41] = SSE_ENTRY(dppd),
+	[0x40] = SSE_BOTH(dpps),
+	[0x41] = SSE_BOTH(dppd),
 	[0x42] = SSE_ENTRY(mpsadbw),
 	[0x44] = SSE_ENTRY(pclmulqdq),
-	[0xdf] = SSE_ENTRY(aeskeygenassist),
+	[0xdf] = SSE_BOTH(aeskeygenassist),
 	[0x21] = SSE_SHUFFLE_ENTRY(insertps),
 };
 

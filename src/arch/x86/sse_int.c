@@ -136,21 +136,12 @@ SSE_OP(movddup, "movddup", 8, false, FP_NONE)
 				   "m"(*(const sse_v *)mask)                   \
 				 : "xmm0", "xmm1");                            \
 	}                                                                      \
-	static int name##_r(struct x86_cpu *c, const struct x86_insn *i)       \
-	{                                                                      \
-		SSE_CHECK(c);                                                  \
-		blend_##name(sse_reg(c, 0), sse_reg(c, i->reg),                \
-			     sse_reg(c, i->rm));                               \
-		return X86_OK;                                                 \
-	}                                                                      \
-	static int name##_m(struct x86_cpu *c, const struct x86_insn *i)       \
+	static int name(struct x86_cpu *c, const struct x86_insn *i)           \
 	{                                                                      \
 		u8 buf[16] __attribute__((aligned(16)));                       \
 		const void *src;                                               \
-		int r;                                                         \
+		int r = sse_source(c, i, 16, true, buf, &src);                 \
 									       \
-		SSE_CHECK(c);                                                  \
-		r = sse_operand(c, i, 16, true, buf, &src);                    \
 		if (r >= 0)                                                    \
 			blend_##name(sse_reg(c, 0), sse_reg(c, i->reg), src);  \
 		return r;                                                      \
@@ -172,21 +163,12 @@ static void ptest_flags(struct x86_cpu *c, const void *a, const void *b)
 	x86_flags_set_arith(c, (zf ? FL_ZF : 0) | (cf ? FL_CF : 0));
 }
 
-static int ptest_r(struct x86_cpu *c, const struct x86_insn *i)
-{
-	SSE_CHECK(c);
-	ptest_flags(c, sse_reg(c, i->reg), sse_reg(c, i->rm));
-	return X86_OK;
-}
-
-static int ptest_m(struct x86_cpu *c, const struct x86_insn *i)
+static int ptest(struct x86_cpu *c, const struct x86_insn *i)
 {
 	u8 buf[16] __attribute__((aligned(16)));
 	const void *src;
-	int r;
+	int r = sse_source(c, i, 16, true, buf, &src);
 
-	SSE_CHECK(c);
-	r = sse_operand(c, i, 16, true, buf, &src);
 	if (r >= 0)
 		ptest_flags(c, sse_reg(c, i->reg), src);
 	return r;
@@ -280,10 +262,10 @@ static const struct sse_entry map_0f38_66[256] = {
 	[0x09] = SSE_OP_ENTRY(psignw),
 	[0x0a] = SSE_OP_ENTRY(psignd),
 	[0x0b] = SSE_OP_ENTRY(pmulhrsw),
-	[0x10] = SSE_ENTRY(pblendvb),
-	[0x14] = SSE_ENTRY(blendvps),
-	[0x15] = SSE_ENTRY(blendvpd),
-	[0x17] = SSE_ENTRY(ptest),
+	[0x10] = SSE_BOTH(pblendvb),
+	[0x14] = SSE_BOTH(blendvps),
+	[0x15] = SSE_BOTH(blendvpd),
+	[0x17] = SSE_BOTH(ptest),
 	[0x1c] = SSE_OP_ENTRY(pabsb),
 	[0x1d] = SSE_OP_ENTRY(pabsw),
 	[0x1e] = SSE_OP_ENTRY(pabsd),
@@ -324,23 +306,35 @@ static const struct sse_entry dup[3] = {
 	SSE_OP_ENTRY(movsldup), SSE_OP_ENTRY(movddup), SSE_OP_ENTRY(movshdup),
 };
 
+static const struct sse_entry *entry_of(unsigned map, unsigned pfx, u8 op)
+{
+	if (map == X86_MAP_0F && pfx == PFX_NP)
+		return &map_0f_np[op];
+	if (map == X86_MAP_0F && pfx == PFX_66)
+		return &map_0f_66[op];
+	if (map == X86_MAP_0F38 && pfx == PFX_66)
+		return &map_0f38_66[op];
+	if (map == X86_MAP_0F && pfx == PFX_F3 && op == 0x12)
+		return &dup[0];
+	if (map == X86_MAP_0F && pfx == PFX_F2 && op == 0x12)
+		return &dup[1];
+	if (map == X86_MAP_0F && pfx == PFX_F3 && op == 0x16)
+		return &dup[2];
+	return NULL;
+}
+
 x86_exec_fn sse_bind_int(unsigned map, unsigned pfx, u8 op, enum sse_form form)
 {
-	const struct sse_entry *e = NULL;
+	const struct sse_entry *e = entry_of(map, pfx, op);
 
-	if (map == X86_MAP_0F && pfx == PFX_NP)
-		e = &map_0f_np[op];
-	else if (map == X86_MAP_0F && pfx == PFX_66)
-		e = &map_0f_66[op];
-	else if (map == X86_MAP_0F38 && pfx == PFX_66)
-		e = &map_0f38_66[op];
-	else if (map == X86_MAP_0F && pfx == PFX_F3 && op == 0x12)
-		e = &dup[0];
-	else if (map == X86_MAP_0F && pfx == PFX_F2 && op == 0x12)
-		e = &dup[1];
-	else if (map == X86_MAP_0F && pfx == PFX_F3 && op == 0x16)
-		e = &dup[2];
-	if (!e)
-		return NULL;
-	return sse_pick(e, form);
+	return e ? sse_pick(e, form) : NULL;
 }
+
+#ifdef X86_SMALL
+const struct sse_op *sse_op_int(unsigned map, unsigned pfx, u8 op)
+{
+	const struct sse_entry *e = entry_of(map, pfx, op);
+
+	return e ? sse_op(e) : NULL;
+}
+#endif

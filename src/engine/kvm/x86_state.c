@@ -254,31 +254,45 @@ static int get_sregs(const struct kvm_cpu *c, struct x86_state *st)
  * components are in it. SDM vol. 1 13.4. KVM_SET_FPU would lose MXCSR. */
 #define XSTATE_BV_AT 128 /* in words of 32 bits */
 
+/* -EINVAL: the host's processor has no XSAVE, or its kernel does not use it; the guest
+ * then has none either, and its XCR0 is what it is after a reset. */
+static int set_xcr0(const struct kvm_cpu *c, u64 value)
+{
+	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = value } } };
+	int r = kvm_ioctl(c->fd, KVM_SET_XCRS, &x);
+
+	return r == -EINVAL && value == XCR0_X87 ? 0 : r;
+}
+
+static int get_xcr0(const struct kvm_cpu *c, u64 *value)
+{
+	struct kvm_xcrs x;
+	int r = kvm_ioctl(c->fd, KVM_GET_XCRS, &x);
+
+	*value = !r && x.nr_xcrs ? x.xcrs[0].value : XCR0_X87;
+	return r == -EINVAL ? 0 : r;
+}
+
 static int set_fpu(const struct kvm_cpu *c, const struct x86_state *st)
 {
 	struct kvm_xsave k = { .region = { [XSTATE_BV_AT] = XCR0_X87 | XCR0_SSE } };
-	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = st->xcr0 } } };
 	int r;
 
 	memcpy(k.region, &st->fx, sizeof st->fx);
 	r = kvm_ioctl(c->fd, KVM_SET_XSAVE, &k);
-	return r ? r : kvm_ioctl(c->fd, KVM_SET_XCRS, &x);
+	return r ? r : set_xcr0(c, st->xcr0);
 }
 
 static int get_fpu(const struct kvm_cpu *c, struct x86_state *st)
 {
 	struct kvm_xsave k;
-	struct kvm_xcrs x;
 	int r = kvm_ioctl(c->fd, KVM_GET_XSAVE, &k);
 
-	if (!r)
-		r = kvm_ioctl(c->fd, KVM_GET_XCRS, &x);
 	if (r)
 		return r;
 	memcpy(&st->fx, k.region, sizeof st->fx);
 	memset(st->fx.pad1, 0, sizeof st->fx.pad1);
-	st->xcr0 = x.nr_xcrs ? x.xcrs[0].value : XCR0_X87;
-	return 0;
+	return get_xcr0(c, &st->xcr0);
 }
 
 _Static_assert(sizeof(struct x86_fxsave) == XSTATE_BV_AT * 4, "FXSAVE's area");

@@ -6,6 +6,11 @@
  * every other vCPU drop its cached write translations, and only then reads the
  * bytes; a store to a marked page goes the slow way and, once its bytes are
  * written, raises the generation.
+ *
+ * That the others have dropped them is so for one generation, and known only when the
+ * first decoder has waited for them: one that comes meanwhile, and finds the page
+ * marked, has to wait as well. A store that takes the marks away raises the generation
+ * first, so that no block is still good when a store may go unseen again.
  */
 #include <arch/x86/mmu.h>
 #include <trivet/bits.h>
@@ -46,13 +51,27 @@ struct x86_page soft_env_page(struct x86_cpu *c, gpa_t a)
 				  __atomic_load_n(&page->chunks, __ATOMIC_SEQ_CST) != 0 };
 }
 
-static void page_written(struct soft_page *page, u64 a, u64 len)
+static u64 page_chunks(const struct soft_page *page)
 {
+	return __atomic_load_n(&page->chunks, __ATOMIC_SEQ_CST);
+}
+
+static u32 page_gen(const struct soft_page *page)
+{
+	return __atomic_load_n(&page->gen, __ATOMIC_SEQ_CST);
+}
+
+static void page_written(struct soft_vm *vm, struct soft_page *page, u64 a, u64 len)
+{
+	/* either this sees a decoder's mark, or that one reads what was stored */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	/* Most stores to such a page are data beside the code. */
-	if (!(__atomic_load_n(&page->chunks, __ATOMIC_SEQ_CST) & chunk_mask(a, len)))
+	if (!(page_chunks(page) & chunk_mask(a, len)))
 		return;
+	platform_mutex_lock(&vm->pages_lock);
+	__atomic_store_n(&page->gen, page->gen + 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&page->chunks, 0, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&page->gen, 1, __ATOMIC_SEQ_CST);
+	platform_mutex_unlock(&vm->pages_lock);
 }
 
 void soft_env_code_write(struct x86_cpu *c, gpa_t a, unsigned size)
@@ -61,7 +80,7 @@ void soft_env_code_write(struct x86_cpu *c, gpa_t a, unsigned size)
 	struct soft_page *page = soft_page_of(soft_of(c)->vm, a.v, &slot);
 
 	if (page)
-		page_written(page, a.v, size);
+		page_written(soft_of(c)->vm, page, a.v, size);
 }
 
 void soft_mem_written(struct vm *vm, gpa_t a, u64 len)
@@ -74,7 +93,7 @@ void soft_mem_written(struct vm *vm, gpa_t a, u64 len)
 		u64 n = len < room ? len : room;
 
 		if (page)
-			page_written(page, a.v, n);
+			page_written(vm->engine_data, page, a.v, n);
 		a = gpa_add(a, n);
 		len -= n;
 	}
@@ -99,16 +118,47 @@ static void sync_others(struct soft_vcpu *self)
 	}
 }
 
+/* Are stores to the page seen in its generation gen? */
+static bool is_watched(const struct soft_page *page, u32 gen)
+{
+	return __atomic_load_n(&page->watched, __ATOMIC_SEQ_CST) == gen + 1;
+}
+
+/* The page's generation, with the mark made. */
+static u32 add_mark(struct soft_vm *vm, struct soft_page *page, u64 mask)
+{
+	u32 gen;
+
+	platform_mutex_lock(&vm->pages_lock);
+	gen = page->gen;
+	__atomic_store_n(&page->chunks, page->chunks | mask, __ATOMIC_SEQ_CST);
+	platform_mutex_unlock(&vm->pages_lock);
+	return gen;
+}
+
+static void set_watched(struct soft_vm *vm, struct soft_page *page, u32 gen)
+{
+	platform_mutex_lock(&vm->pages_lock);
+	if (page->gen == gen)
+		__atomic_store_n(&page->watched, gen + 1, __ATOMIC_SEQ_CST);
+	platform_mutex_unlock(&vm->pages_lock);
+}
+
 void soft_page_mark(struct soft_vcpu *s, struct soft_page *page, u64 a, unsigned len)
 {
 	u64 mask = chunk_mask(a, len);
-	u64 before = __atomic_fetch_or(&page->chunks, mask, __ATOMIC_SEQ_CST);
+	u32 gen = page_gen(page);
 
-	if (before) /* stores to the page are seen already */
+	/* in this order: the marks of a generation go after it */
+	if ((page_chunks(page) & mask) == mask && is_watched(page, gen) && page_gen(page) == gen)
+		return;
+	gen = add_mark(s->vm, page, mask);
+	if (is_watched(page, gen))
 		return;
 	x86_tlb_forget_gpa(&s->cpu, gpa(a & PAGE_MASK));
 	if (s->v->vm->vcpu_count > 1)
 		sync_others(s);
+	set_watched(s->vm, page, gen);
 }
 
 void soft_attend_sync(struct soft_vcpu *s)

@@ -23,6 +23,7 @@ static int soft_vm_init(struct vm *vm, struct error *err)
 	if (!sv)
 		return error_set(err, -ENOMEM, "no memory for the soft engine");
 	platform_mutex_init(&sv->bus_lock);
+	platform_mutex_init(&sv->pages_lock);
 	vm->engine_data = sv;
 	return 0;
 }
@@ -39,6 +40,7 @@ static void soft_vm_fini(struct vm *vm)
 	for (unsigned i = 0; i < sv->count; i++)
 		platform_ram_free(sv->slots[i].pages, page_table_bytes(&sv->slots[i]));
 	platform_mutex_fini(&sv->bus_lock);
+	platform_mutex_fini(&sv->pages_lock);
 	platform_free(sv, sizeof *sv);
 	vm->engine_data = NULL;
 }

@@ -18,9 +18,10 @@
 
 /* One 4 KiB page of guest RAM. */
 struct soft_page {
-	u32 gen;    /* atomic */
-	u32 unused;
-	u64 chunks; /* atomic: 64-byte chunks that hold decoded code */
+	/* atomic, written with pages_lock held */
+	u32 gen;
+	u32 watched; /* gen + 1: all stores in that generation are seen */
+	u64 chunks;  /* 64-byte chunks that hold decoded code */
 };
 
 struct soft_slot {
@@ -35,6 +36,8 @@ struct soft_vm {
 	unsigned count;
 	/* Held by the owner of the bus, see bus.c. Taken outside vm->lock. */
 	struct platform_mutex bus_lock;
+	/* Of what is in struct soft_page; nothing else is taken inside it. */
+	struct platform_mutex pages_lock;
 };
 
 /* A system call of Linux's runs through more decoded code than the host's nearest cache
@@ -120,8 +123,9 @@ struct soft_page *soft_page_of(struct soft_vm *vm, u64 a, struct soft_slot **slo
 struct x86_page soft_env_page(struct x86_cpu *c, gpa_t a);
 void soft_env_code_write(struct x86_cpu *c, gpa_t a, unsigned size);
 void soft_mem_written(struct vm *vm, gpa_t a, u64 len);
-/* [a, a+len), within a page, is about to be decoded by s: from now on every
- * vCPU's stores there are seen. */
+/* [a, a+len), within a page, is about to be decoded by s: when this returns, every
+ * vCPU's stores there are seen, or blocks of the generation that the page had before
+ * are outdated. s's own thread. */
 void soft_page_mark(struct soft_vcpu *s, struct soft_page *page, u64 a, unsigned len);
 /* Handles ATT_SYNC and ATT_FLUSH of this vCPU. */
 void soft_attend_sync(struct soft_vcpu *s);
