@@ -20,9 +20,10 @@ METAL_LTO := $(if $(findstring gcc,$(CC)),-flto=2 -flto-partition=one)
 METAL_FPU_OBJ := $(filter build/obj/metal/src/arch/x86/fpu% build/obj/metal/src/arch/x86/sse%,$(METAL_OBJ))
 $(METAL_FPU_OBJ): METAL_GENERAL := -mno-avx -mincoming-stack-boundary=3
 # Small rather than fast, instructions included, which run one at a time here; but for
-# the way of an exit. What gcc 12 does to arguments, to functions with one caller and at dominators
+# the way of an exit. What gcc 12 does to arguments, functions with one caller, dominators and loops
 # makes more code, not less.
-METAL_LESS := -fno-ipa-sra -fno-inline-functions-called-once -fno-tree-dominator-opts
+METAL_LESS := -fno-ipa-sra -fno-inline-functions-called-once -fno-tree-dominator-opts \
+	-fno-caller-saves -fno-tree-loop-im -fno-move-loop-invariants
 METAL_OPT := $(if $(findstring gcc,$(CC)),-Oz $(METAL_LESS),-Os)
 $(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT += -DX86_SMALL
 METAL_FAST := $(foreach f,engine/svm/run engine/svm/exits engine/vmx/run engine/vmx/exits engine/hw/quick \

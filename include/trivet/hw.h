@@ -11,6 +11,7 @@
 #define TRIVET_HW_H
 
 #include <arch/x86/cpu.h>
+#include <arch/x86/cpuid.h>
 #include <arch/x86/mmu.h>
 #include <arch/x86/move.h>
 #include <trivet/engine.h>
@@ -231,7 +232,18 @@ bool hw_raise_debug(struct hw_vcpu *h, u64 dr6, struct exit *x);
  * caller moves on RIP. */
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write);
 /* CPUID's answer into the registers. */
-void hw_cpuid(struct hw_vcpu *h, bool code64);
+static inline void hw_cpuid(struct hw_vcpu *h, bool code64)
+{
+	struct x86_cpu *c = &h->cpu;
+	struct x86_cpuid_regs v;
+
+	c->mode = code64 ? X86_MODE_64 : X86_MODE_32;
+	v = x86_cpuid(c->model, c, c->index, (u32)c->gpr[REG_RAX], (u32)c->gpr[REG_RCX]);
+	c->gpr[REG_RAX] = v.eax;
+	c->gpr[REG_RBX] = v.ebx;
+	c->gpr[REG_RCX] = v.ecx;
+	c->gpr[REG_RDX] = v.edx;
+}
 
 /*
  * The instruction at h->cpu.rip, of 64-bit code, without the whole state: of h->cpu

@@ -18,10 +18,10 @@ class Console:
         return self.console.match
 
     def command(self, text):
-        """Types a line at the guest's prompt; the answer."""
+        """Types a line at the guest's prompt; the answer, without what other VMs say meanwhile."""
         self.console.sendline(text)
         self.expect(re.escape(text), PROMPT)
-        return self.console.before.replace('\r', '')
+        return re.sub(r'(?m)^\w+\| .*\n?', '', self.console.before.replace('\r', ''))
 
     def operator(self, text):
         """Types a line at the hypervisor's prompt; the answer."""

@@ -3,7 +3,6 @@
  * One instruction by arch/x86, the same semantics as the interpreter's, and what both
  * engines do straight from an exit.
  */
-#include <arch/x86/cpuid.h>
 #include <arch/x86/fpu.h>
 #include <arch/x86/step.h>
 #include <trivet/hw.h>
@@ -105,17 +104,4 @@ void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write)
 	vcpu_handle_exit(h->v, &io);
 	if (!write)
 		take_input(&h->cpu, size, io.io.value);
-}
-
-void hw_cpuid(struct hw_vcpu *h, bool code64)
-{
-	struct x86_cpu *c = &h->cpu;
-	struct x86_cpuid_regs v;
-
-	c->mode = code64 ? X86_MODE_64 : X86_MODE_32;
-	v = x86_cpuid(c->model, c, c->index, (u32)c->gpr[REG_RAX], (u32)c->gpr[REG_RCX]);
-	c->gpr[REG_RAX] = v.eax;
-	c->gpr[REG_RBX] = v.ebx;
-	c->gpr[REG_RCX] = v.ecx;
-	c->gpr[REG_RDX] = v.edx;
 }

@@ -64,6 +64,17 @@ static bool exit_plain(struct svm_vcpu *s, u16 key, struct exit *x)
 	return true;
 }
 
+static bool exit_cpuid(struct svm_vcpu *s, struct exit *x)
+{
+	const struct vmcb *b = s->vmcb;
+
+	if (!s->caps.next_rip || traps_armed(b))
+		return exit_plain(s, X86_KEY(X86_MAP_0F, 0xa2), x);
+	hw_cpuid(&s->hw, (b->efer & EFER_LMA) && (b->cs.attr & (SA_L >> 4)));
+	skip_to(s, b->next_rip);
+	return false;
+}
+
 /* Guest-physical memory that is no RAM, or read-only. APM vol. 2 15.25.6. */
 static bool exit_nested_fault(struct svm_vcpu *s, struct exit *x)
 {
@@ -129,7 +140,7 @@ bool svm_handle_exit(struct svm_vcpu *s, struct exit *x)
 	case VMEXIT_NPF:
 		return exit_nested_fault(s, x);
 	case VMEXIT_CPUID:
-		return exit_plain(s, X86_KEY(X86_MAP_0F, 0xa2), x);
+		return exit_cpuid(s, x);
 	case VMEXIT_VMMCALL:
 		return exit_plain(s, X86_KEY(X86_MAP_0F, 0x01), x);
 	case VMEXIT_MSR:
