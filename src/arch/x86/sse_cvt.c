@@ -122,8 +122,9 @@ extern const u8 sse_stub_pcmpistrm[], sse_stub_pcmpistri[];
 void sse_pcmpstr(const void *reg, const void *src, struct sse_pcmpstr *io,
 		 const u8 *stub);
 
-/* index: the result is ECX, else XMM0. */
-static int pcmpstr(struct x86_cpu *c, const struct x86_insn *i, const u8 *stub, bool index)
+/* table: the instruction's complete routines by immediate, 8 bytes apart (sse_stub.S).
+ * index: the result is ECX, else XMM0. */
+static int pcmpstr(struct x86_cpu *c, const struct x86_insn *i, const u8 *table, bool index)
 {
 	u8 buf[16] __attribute__((aligned(16)));
 	bool wide = i->opsize == 8;
@@ -136,7 +137,7 @@ static int pcmpstr(struct x86_cpu *c, const struct x86_insn *i, const u8 *stub, 
 
 	if (r < 0)
 		return r;
-	sse_pcmpstr(sse_reg(c, i->reg), src, &io, stub + 8 * (i->imm & 0x7f));
+	sse_pcmpstr(sse_reg(c, i->reg), src, &io, table + 8 * (i->imm & 0x7f));
 	if (index)
 		c->gpr[REG_RCX] = (u32)io.rcx;
 	else
