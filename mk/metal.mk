@@ -28,7 +28,8 @@ METAL_OPT := $(if $(findstring gcc,$(CC)),-Oz $(METAL_LESS),-Os)
 $(filter build/obj/metal/src/arch/x86/%,$(METAL_OBJ)): METAL_OPT += -DX86_SMALL
 METAL_FAST := $(foreach f,engine/svm/run engine/svm/exits engine/vmx/run engine/vmx/exits engine/hw/quick \
 	engine/hw/context engine/hw/tags core/vcpu core/bus core/access core/irq \
-	pci/func pci/msix virtio/pci arch/x86/cpuid engine/vmx/state engine/hw/event engine/hw/step,build/obj/metal/src/$(f).c.o)
+	pci/func pci/msix virtio/pci arch/x86/cpuid engine/vmx/state engine/hw/event engine/hw/step \
+	metal/common/clock metal/x86/counter,build/obj/metal/src/$(f).c.o)
 $(METAL_FAST): METAL_OPT := -O2 -DX86_SMALL
 
 $(METAL_OBJ): build/obj/metal/%.o: % mk/build.mk mk/metal.mk

@@ -231,6 +231,11 @@ bool hw_raise_debug(struct hw_vcpu *h, u64 dr6, struct exit *x);
 /* Straight from an exit, with RAX in h->cpu: one port access that is no string. The
  * caller moves on RIP. */
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write);
+/*
+ * VMCALL or VMMCALL, straight from an exit, with the general registers in h->cpu. The
+ * caller moves on RIP. False: it is #UD, and nothing happened.
+ */
+bool hw_hypercall(struct hw_vcpu *h, unsigned cpl, bool code64);
 /* CPUID's answer into the registers. */
 static inline void hw_cpuid(struct hw_vcpu *h, bool code64)
 {

@@ -94,8 +94,8 @@ struct vm {
 	void *host_data;
 	void *machine; /* struct machine, for the program */
 
-	/* The guest's hypercalls (x86: VMCALL, VMMCALL), with vm->lock held: the
-	 * result. NULL: the instruction is undefined. */
+	/* The guest's hypercalls (x86: VMCALL, VMMCALL), on v's thread without
+	 * vm->lock: the result. NULL: the instruction is undefined. */
 	u64 (*hypercall)(struct vcpu *v, const struct exit *exit);
 	/* x86: a CPU asserts FERR#, with vm->lock held. May be NULL. */
 	void (*fpu_error)(struct vm *vm);

@@ -192,9 +192,11 @@ static void handle_tpr(struct vcpu *v, struct exit *x)
 
 static void handle_hypercall(struct vcpu *v, struct exit *x)
 {
-	x->hypercall.unknown = !v->vm->hypercall;
-	if (v->vm->hypercall)
-		x->hypercall.result = v->vm->hypercall(v, x);
+	u64 (*call)(struct vcpu *v, const struct exit *exit) = v->vm->hypercall;
+
+	x->hypercall.unknown = !call;
+	if (call)
+		x->hypercall.result = call(v, x);
 }
 
 /*
@@ -224,9 +226,6 @@ static __attribute__((noinline)) int handle_locked(struct vcpu *v, struct exit *
 	case EXIT_TPR:
 		handle_tpr(v, x);
 		return 0;
-	case EXIT_HYPERCALL:
-		handle_hypercall(v, x);
-		return 0;
 	case EXIT_EOI:
 		irq_end(v->vm, x->eoi.vector);
 		return 0;
@@ -239,6 +238,23 @@ static __attribute__((noinline)) int handle_locked(struct vcpu *v, struct exit *
 	}
 }
 
+static inline __attribute__((always_inline)) int handle(struct vcpu *v, struct exit *x)
+{
+	int status = 0;
+
+	if (x->reason == EXIT_HYPERCALL) { /* takes the lock itself where it needs it */
+		handle_hypercall(v, x);
+		return 0;
+	}
+	platform_mutex_lock(&v->vm->lock);
+	if (likely(x->reason == EXIT_IO))
+		handle_io(v, x);
+	else
+		status = handle_locked(v, x);
+	platform_mutex_unlock(&v->vm->lock);
+	return status;
+}
+
 struct handled {
 	u64 end; /* when it was done */
 	int status;
@@ -249,15 +265,10 @@ struct handled {
 static inline __attribute__((always_inline)) struct handled handle_timed(struct vcpu *v,
 									struct exit *x, u64 start)
 {
-	struct handled h = { .status = 0 };
+	struct handled h;
 
 	v->stats.exits[x->reason]++;
-	platform_mutex_lock(&v->vm->lock);
-	if (likely(x->reason == EXIT_IO))
-		handle_io(v, x);
-	else
-		h.status = handle_locked(v, x);
-	platform_mutex_unlock(&v->vm->lock);
+	h.status = handle(v, x);
 	h.end = platform_counter();
 	v->stats.exit_ticks[x->reason] += h.end - start;
 	return h;

@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 
-from conftest import BOOT_SECONDS, ROOT, ended, spawn
+from conftest import BOOT_SECONDS, QUICK, ROOT, ended, spawn
 
 BASE = ROOT / 'build/debian/base'
 KEY = ROOT / 'build/debian/id_ed25519'
@@ -42,6 +42,11 @@ class Machine:
     def without_network(self):
         text = re.sub(r'^(net|publish):.*\n(  .*\n)*', '', self.vm_file.read_text(), flags=re.M)
         self.vm_file.write_text(text)
+        return self
+
+    def quick(self):
+        text = self.vm_file.read_text()
+        self.vm_file.write_text(text.replace('console=ttyS0', f'console=ttyS0 {QUICK}'))
         return self
 
     def put(self, program, path):

@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from conftest import BOOT_SECONDS, GUEST, TRIVET
+from conftest import BOOT_SECONDS, GUEST, QUICK, TRIVET
 from virtio_guest import initrd_with
 
 
@@ -19,7 +19,7 @@ class Scripted:
         self.log = tmp_path / 'log'
         self.err = tmp_path / 'err'
         self.args = [TRIVET, 'run', '--kernel', GUEST / 'vmlinuz', '--initrd', initrd,
-                     '--append', f'console=ttyS0 quiet trivet.auto=bench {append}',
+                     '--append', f'console=ttyS0 quiet trivet.auto=bench {QUICK} {append}',
                      '--timeout', str(2 * BOOT_SECONDS), *options]
 
     def __enter__(self):

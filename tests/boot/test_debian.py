@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import kernel_log
-from conftest import BOOT_SECONDS, PROMPT, ROOT, TRIVET, boot, command, ended, trivet
+from conftest import BOOT_SECONDS, PROMPT, QUICK, ROOT, TRIVET, boot, command, ended, trivet
 
 def test_shell_reboot_poweroff(debian):
     child = boot(debian)
@@ -41,7 +41,7 @@ def test_long_line_arrives_whole(debian):
 
 
 def test_panic_resets(debian):
-    child = boot(debian, append='panic=1')
+    child = boot(debian, append=f'panic=1 {QUICK}')
     child.sendline('echo c > /proc/sysrq-trigger')
     child.expect('Kernel panic')
     child.expect('trivet: init')

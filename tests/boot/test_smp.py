@@ -3,7 +3,7 @@
 import re
 
 import debian_disk
-from conftest import BOOT_SECONDS, GUEST, trivet
+from conftest import BOOT_SECONDS, GUEST, QUICK, trivet
 
 STRESS_SECONDS = 60
 # What Linux says when a CPU was away too long, or when clocks disagree.
@@ -15,7 +15,7 @@ TROUBLE = r'rcu.*stall|soft lockup|hard LOCKUP|hung_task|blocked for more than|'
 def test_four_cpus_under_stress(tmp_path):
     """A Debian with 4 CPUs for a minute with threads on each that check their results:
     locks, memory order, page tables, code, signals, processes, pipes (smpstress.c)."""
-    machine = debian_disk.Machine(tmp_path).without_network()
+    machine = debian_disk.Machine(tmp_path).quick().without_network()
     machine.put(GUEST / 'extra/smpstress', '/root/smpstress')
     console = machine.start('--cpus', '4')
     assert console.command('nproc') == '4\n'
@@ -35,7 +35,7 @@ def test_four_cpus_under_stress(tmp_path):
 
 def test_32_cpus(debian):
     r = trivet('run', *debian, '--cpus', '32', '--memory', '1G', '--append',
-               'console=ttyS0 trivet.auto=poweroff', timeout=3 * BOOT_SECONDS)
+               f'console=ttyS0 trivet.auto=poweroff {QUICK}', timeout=3 * BOOT_SECONDS)
     assert r.status == 0, r
     assert 'smp: Brought up 1 node, 32 CPUs' in r.out, r
     assert 'trivet: init' in r.out, r

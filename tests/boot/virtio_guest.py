@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 
-from conftest import BOOT_SECONDS, GUEST, TRIVET, Result
+from conftest import BOOT_SECONDS, GUEST, QUICK, TRIVET, Result
 
 MODULES = ['virtio/virtio_ring', 'virtio/virtio', 'virtio/virtio_pci_modern_dev',
            'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci', 'block/virtio_blk',
@@ -53,7 +53,8 @@ def arguments(tmp_path, script, *options):
     """For trivet(): a guest that runs the script and powers off. The engine is named:
     auto would say in a line why not KVM, where there is one."""
     return ['run', '--engine', 'soft', '--kernel', GUEST / 'vmlinuz',
-            '--initrd', make_initrd(tmp_path, script), '--append', 'console=ttyS0 quiet', *options]
+            '--initrd', make_initrd(tmp_path, script), '--append',
+            f'console=ttyS0 quiet {QUICK}', *options]
 
 
 class Running:

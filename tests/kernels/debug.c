@@ -143,6 +143,35 @@ static void test_step(void)
 	      "step-fault-saves-tf");
 }
 
+/* The trap comes right behind an instruction that ends in a hypervisor. */
+#define STEP_OVER(name, insn)                                                      \
+	do {                                                                       \
+		ulong after_, a_ = 0, c_ = 0x1b;                                   \
+										   \
+		steps_begin(on_step);                                              \
+		__asm__ volatile("lea 1f(%%rip), %0\n" SET_TF insn "\n1:" CLEAR_TF \
+				 : "=&r"(after_), "+a"(a_), "+c"(c_)               \
+				 : : "rbx", "rdx", "memory", "cc");                \
+		steps_end();                                                       \
+		check_eq(steps.ip[0], after_, name);                               \
+	} while (0)
+
+static void test_step_over(void)
+{
+	ulong a = 0;
+
+	STEP_OVER("step-cpuid", "cpuid");
+	STEP_OVER("step-rdmsr", "rdmsr");
+	STEP_OVER("step-device", "mov 0xfec00000, %%eax");
+	TRY("vmcall", "+a"(a) : "b"(0), "c"(0), "d"(0), "S"(0) : "memory");
+	if (trap_last.count) {
+		check_skip("step-vmcall", "no hypercalls here");
+		return;
+	}
+	STEP_OVER("step-vmcall", "vmcall");
+	STEP_OVER("step-vmmcall", "vmmcall");
+}
+
 extern u8 exec_spot[], exec_spot2[];
 
 static void exec_code(void)
@@ -309,6 +338,7 @@ void test_main(void)
 	test_values();
 	test_step();
 	test_step_hlt();
+	test_step_over();
 	test_exec();
 	test_data();
 	test_io_gd();

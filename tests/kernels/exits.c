@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instructions that end in a hypervisor, in odd dress: prefixes, page ends, single-step,
+ * Instructions that end in a hypervisor, in odd dress: prefixes, page ends,
  * behind STI, in code that has just changed. What is checked is the next instruction's
  * address and the registers, whichever way it was done.
  */
@@ -71,39 +71,6 @@ static void test_changes(void)
 	check_eq(RUN(page, 100, 0x0f, 0xa2, 0x90), plain, "change-cr3-back");
 }
 
-static volatile ulong step_ip;
-
-static void on_debug(struct frame *f)
-{
-	if (!step_ip && (f->flags & FLAG_TF))
-		step_ip = f->ip;
-	f->flags &= ~(ulong)FLAG_TF;
-}
-
-/* Bytes behind the instruction to where single-step traps, from its start. */
-#define STEP(name, insn)                                                   \
-	do {                                                               \
-		ulong start_, after_, a_, c_;                              \
-									   \
-		step_ip = 0;                                               \
-		__asm__ volatile("lea 1f(%%rip), %0; lea 2f(%%rip), %1\n\t" \
-				 "pushf; orl $0x100, (%%rsp); popf\n"      \
-				 "1:\t" insn "\n2:\tnop"                   \
-				 : "=&r"(start_), "=&r"(after_), "=a"(a_), "=c"(c_) \
-				 : "2"(0ul), "3"(0x1bul) : "rbx", "rdx", "memory"); \
-		(void)start_, (void)a_, (void)c_;                          \
-		check_eq(step_ip, after_, name);                           \
-	} while (0)
-
-static void test_step(void)
-{
-	trap_set_hook(DB, on_debug);
-	STEP("step-cpuid", "cpuid");
-	STEP("step-rdmsr", "rdmsr");
-	STEP("step-device", "mov 0xfec00000, %%eax");
-	trap_set_hook(DB, NULL);
-}
-
 static void test_device(void)
 {
 	volatile u8 *io = (u8 *)0xfec00000ul;
@@ -151,28 +118,83 @@ static void test_device_in_place_of_ram(void)
 	check_eq(at[4], want, "device-read-not-of-ram");
 }
 
+/* KVM's: Linux, Documentation/virt/kvm/x86/hypercalls.rst. */
+enum { POLL_IRQ = 1, NOBODYS = 1000, ENOSYS = 1000, EPERM = 1 };
+
+#define HYPERCALL(insn, number)                                                     \
+	({                                                                          \
+		ulong a_ = (number);                                                \
+										    \
+		__asm__ volatile(insn : "+a"(a_) : "b"(0), "c"(0), "d"(0), "S"(0) : "memory"); \
+		a_;                                                                 \
+	})
+
+USER_TEXT static ulong user_vmcall(ulong number)
+{
+	return HYPERCALL("vmcall", number);
+}
+
+USER_TEXT static ulong user_vmmcall(ulong number)
+{
+	return HYPERCALL("vmmcall", number);
+}
+
+static bool hypercalls; /* there are some */
+
+/* Either maker's instruction, on either's processor. */
+static void test_hypercall(void)
+{
+	ulong a = NOBODYS;
+
+	TRY("vmcall", "+a"(a) : "b"(0), "c"(0), "d"(0), "S"(0) : "memory");
+	if (trap_last.count) {
+		check_skip("hypercall", "no hypercalls here");
+		return;
+	}
+	hypercalls = true;
+	check_eq(a, (ulong)-ENOSYS, "vmcall");
+	check_eq(HYPERCALL("vmmcall", NOBODYS), (ulong)-ENOSYS, "vmmcall");
+	check_eq(HYPERCALL("vmcall", POLL_IRQ), 0, "vmcall-known");
+	check_eq(HYPERCALL("vmmcall", POLL_IRQ), 0, "vmmcall-known");
+	check_eq(HYPERCALL("vmcall", POLL_IRQ | 1ul << 32), (ulong)-ENOSYS, "vmcall-high-half");
+	check_eq(HYPERCALL("vmmcall", POLL_IRQ | 1ul << 32), (ulong)-ENOSYS, "vmmcall-high-half");
+	check_eq(user_call(user_vmcall, POLL_IRQ), (ulong)-EPERM, "vmcall-user");
+	check_eq(user_call(user_vmmcall, POLL_IRQ), (ulong)-EPERM, "vmmcall-user");
+}
+
 static volatile unsigned ticks;
+static volatile ulong irq_ip;
 
 static void on_irq(struct frame *f)
 {
-	step_ip = f->ip;
+	irq_ip = f->ip;
 	ticks++;
 	apic_write(APIC_EOI, 0);
 }
 
 /* An interrupt that waits comes behind the instruction after STI, not before it. */
+#define BEHIND_STI(name, insn)                                                             \
+	do {                                                                               \
+		ulong after_;                                                              \
+											   \
+		ticks = 0;                                                                 \
+		apic_ipi(apic_id(), ICR_SELF | 0x40);                                      \
+		__asm__ volatile("lea 1f(%%rip), %0; xor %%eax, %%eax; sti; " insn "\n1:\tnop; cli" \
+				 : "=&r"(after_) : : "rax", "rbx", "rcx", "rdx", "memory"); \
+		check_eq(ticks, 1, name "-interrupt");                                     \
+		check_eq(irq_ip, after_, name "-behind");                                 \
+	} while (0)
+
 static void test_shadow(void)
 {
-	ulong after;
-
 	apic_enable();
 	idt_reset(0x40);
 	trap_set_hook(0x40, on_irq);
-	apic_ipi(apic_id(), ICR_SELF | 0x40);
-	__asm__ volatile("lea 1f(%%rip), %0; xor %%eax, %%eax; sti; cpuid\n1:\tnop; cli"
-			 : "=&r"(after) : : "rax", "rbx", "rcx", "rdx", "memory");
-	check_eq(ticks, 1, "shadow-interrupt");
-	check_eq(step_ip, after, "shadow-behind-cpuid");
+	BEHIND_STI("shadow-cpuid", "cpuid");
+	if (hypercalls) {
+		BEHIND_STI("shadow-vmcall", "vmcall");
+		BEHIND_STI("shadow-vmmcall", "vmmcall");
+	}
 	trap_set_hook(0x40, NULL);
 }
 
@@ -183,8 +205,8 @@ void test_main(void)
 	map(page);
 	test_prefixes();
 	test_changes();
-	test_step();
 	test_device();
 	test_device_in_place_of_ram();
+	test_hypercall();
 	test_shadow();
 }

@@ -41,7 +41,7 @@ def test_smp_on_vtx():
 
 
 # When INT n faults on its way, with that fault intercepted, Bochs gives the last exception as what was
-# on its way (EXITINTINFO). A guest that is stepped (debug, exits) ends Bochs: the host gets the trap,
+# on its way (EXITINTINFO). A guest that is stepped (debug) ends Bochs: the host gets the trap,
 # before it has its GS.
 ON_BOCHS_SVM = {'isolation': [], 'mmio': [], 'sleep': [], 'creg': [],
                 'cpu': ['gp-gate-type', 'gp-gate-null-selector', 'gp-gate-data-selector',

@@ -8,7 +8,7 @@
 
 #include <trivet/vm.h>
 
-/* For vm->hypercall. Unknown numbers give -1000, "no such call". */
+/* For vm->hypercall, without vm->lock. Unknown numbers give -1000, "no such call". */
 u64 kvm_hypercall(struct vcpu *v, const struct exit *exit);
 
 #endif

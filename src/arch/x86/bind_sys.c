@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System instructions: descriptor tables, control registers, MSRs, time, CPUID. */
 #include <arch/x86/cpuid.h>
+#include <arch/x86/hypercall.h>
 
 #include "sys_exec.h"
 
@@ -269,21 +270,14 @@ static int exec_clac_stac(struct x86_cpu *c, const struct x86_insn *i)
 	return X86_OK;
 }
 
-/*
- * VMCALL and VMMCALL, as KVM lays them out (Documentation/virt/kvm/x86/
- * hypercalls.rst): number in RAX, arguments in RBX, RCX, RDX, RSI, result in RAX.
- */
 static int exec_vmcall(struct x86_cpu *c, const struct x86_insn *i)
 {
-	u64 mask = x86_code64(c) ? ~(u64)0 : 0xffffffff, result = 0;
-	u64 args[4] = { c->gpr[REG_RBX] & mask, c->gpr[REG_RCX] & mask,
-			c->gpr[REG_RDX] & mask, c->gpr[REG_RSI] & mask };
+	u64 args[4], number = x86_hypercall_args(c, args), result = 0;
 
 	(void)i;
-	if (!c->env->hypercall ||
-	    c->env->hypercall(c, c->gpr[REG_RAX] & mask, args, &result))
+	if (!c->env->hypercall || c->env->hypercall(c, number, args, &result))
 		return x86_ud(c);
-	c->gpr[REG_RAX] = result & mask;
+	x86_hypercall_result(c, result);
 	return X86_BREAK;
 }
 

@@ -4,6 +4,7 @@
  * engines do straight from an exit.
  */
 #include <arch/x86/fpu.h>
+#include <arch/x86/hypercall.h>
 #include <arch/x86/step.h>
 #include <trivet/hw.h>
 
@@ -90,6 +91,21 @@ static void take_input(struct x86_cpu *c, unsigned size, u32 value)
 		*rax = value;
 	else
 		*rax = (*rax & ~bits_mask(size * 8)) | (value & bits_mask(size * 8));
+}
+
+bool hw_hypercall(struct hw_vcpu *h, unsigned cpl, bool code64)
+{
+	struct exit call; /* as io below */
+
+	h->cpu.mode = code64 ? X86_MODE_64 : X86_MODE_32;
+	call.reason = EXIT_HYPERCALL;
+	call.hypercall.number = x86_hypercall_args(&h->cpu, call.hypercall.args);
+	call.hypercall.user = cpl != 0;
+	vcpu_handle_exit(h->v, &call);
+	if (unlikely(call.hypercall.unknown))
+		return false;
+	x86_hypercall_result(&h->cpu, call.hypercall.result);
+	return true;
 }
 
 void hw_port_io(struct hw_vcpu *h, u16 port, unsigned size, bool write)

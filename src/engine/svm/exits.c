@@ -19,6 +19,11 @@ static bool traps_armed(const struct vmcb *b)
 	return (b->rflags & FL_TF) || (b->dr7 & 0xff);
 }
 
+static bool code64(const struct vmcb *b)
+{
+	return (b->efer & EFER_LMA) && (b->cs.attr & (SA_L >> 4));
+}
+
 static void skip_to(struct svm_vcpu *s, u64 rip)
 {
 	s->hw.cpu.rip = rip;
@@ -42,8 +47,7 @@ static bool pull_for_quick(struct svm_vcpu *s)
 {
 	const struct vmcb *b = s->vmcb;
 
-	if (!(b->efer & EFER_LMA) || !(b->cs.attr & (SA_L >> 4)) || traps_armed(b) ||
-	    (s->hw.event & HW_EVENT_VALID))
+	if (!code64(b) || traps_armed(b) || (s->hw.event & HW_EVENT_VALID))
 		return false;
 	svm_pull_paging(s);
 	return true;
@@ -70,7 +74,17 @@ static bool exit_cpuid(struct svm_vcpu *s, struct exit *x)
 
 	if (!s->caps.next_rip || traps_armed(b))
 		return exit_plain(s, X86_KEY(X86_MAP_0F, 0xa2), x);
-	hw_cpuid(&s->hw, (b->efer & EFER_LMA) && (b->cs.attr & (SA_L >> 4)));
+	hw_cpuid(&s->hw, code64(b));
+	skip_to(s, b->next_rip);
+	return false;
+}
+
+static bool exit_vmmcall(struct svm_vcpu *s, struct exit *x)
+{
+	const struct vmcb *b = s->vmcb;
+
+	if (!s->caps.next_rip || traps_armed(b) || !hw_hypercall(&s->hw, b->cpl, code64(b)))
+		return exit_plain(s, X86_KEY(X86_MAP_0F, 0x01), x);
 	skip_to(s, b->next_rip);
 	return false;
 }
@@ -142,7 +156,7 @@ bool svm_handle_exit(struct svm_vcpu *s, struct exit *x)
 	case VMEXIT_CPUID:
 		return exit_cpuid(s, x);
 	case VMEXIT_VMMCALL:
-		return exit_plain(s, X86_KEY(X86_MAP_0F, 0x01), x);
+		return exit_vmmcall(s, x);
 	case VMEXIT_MSR:
 		return exit_plain(s, X86_KEY(X86_MAP_0F, s->vmcb->exitinfo1 & 1 ? 0x30 : 0x32), x);
 	case VMEXIT_CR_READ + 8:

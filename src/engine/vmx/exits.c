@@ -60,12 +60,26 @@ static bool exit_io(struct vmx_vcpu *s, struct exit *x)
 	return false;
 }
 
+static bool code64(const struct vmx_vcpu *s)
+{
+	return (s->entry & ENTRY_LONG_MODE) && (vmread(F_ES_RIGHTS + 2 * SEG_CS) & SA_L);
+}
+
 static bool exit_cpuid(struct vmx_vcpu *s, struct exit *x)
 {
 	if (odd(s))
 		return emulate(s, x);
-	hw_cpuid(&s->hw, (s->entry & ENTRY_LONG_MODE) &&
-				 (vmread(F_ES_RIGHTS + 2 * SEG_CS) & SA_L));
+	hw_cpuid(&s->hw, code64(s));
+	skip(s);
+	return false;
+}
+
+/* 24.4.1: SS's DPL is the CPL, in every mode. */
+static bool exit_vmcall(struct vmx_vcpu *s, struct exit *x)
+{
+	if (odd(s) ||
+	    !hw_hypercall(&s->hw, vmread(F_ES_RIGHTS + 2 * SEG_SS) >> SA_DPL_SHIFT & 3, code64(s)))
+		return emulate(s, x);
 	skip(s);
 	return false;
 }
@@ -106,6 +120,8 @@ static bool exit_known(struct vmx_vcpu *s, unsigned which, struct exit *x)
 	i->len = (u8)vmread(F_INSN_LENGTH);
 	if (!hw_quick_known(&s->hw, i, &r))
 		return emulate(s, x);
+	if (which == KNOWN_WRMSR)
+		vmwrite(F_TSC_OFFSET, s->hw.cpu.tsc_offset);
 	over(s);
 	return false;
 }
@@ -231,7 +247,7 @@ bool vmx_handle_exit(struct vmx_vcpu *s, struct exit *x)
 	case REASON_IO:
 		return exit_io(s, x);
 	case REASON_VMCALL:
-		return exit_known(s, KNOWN_VMCALL, x);
+		return exit_vmcall(s, x);
 	case REASON_RDMSR:
 		return exit_known(s, KNOWN_RDMSR, x);
 	case REASON_WRMSR:

@@ -65,9 +65,6 @@ static void make_guest(struct vmx_vcpu *s)
 	vmwrite(F_LINK, ~(u64)0);
 	vmwrite(F_DEBUGCTL, 0);
 	vmwrite(F_ACTIVITY, 0);
-	s->tsc_offset = s->rsp = 0;
-	vmwrite(F_TSC_OFFSET, 0);
-	vmwrite(F_RSP, 0);
 }
 
 /* --- the host's state -------------------------------------------------------------------- */

@@ -63,11 +63,11 @@ static void prepare_windows(struct vmx_vcpu *s)
 {
 	u32 primary = s->primary & ~(u32)(PRIMARY_IRQ_WINDOW | PRIMARY_NMI_WINDOW);
 
-	if (s->irq_window)
+	if (unlikely(s->irq_window))
 		primary |= PRIMARY_IRQ_WINDOW;
-	if (s->hw.nmi_window)
+	if (unlikely(s->hw.nmi_window))
 		primary |= PRIMARY_NMI_WINDOW;
-	if (primary != s->primary)
+	if (unlikely(primary != s->primary))
 		vmwrite(F_PRIMARY, s->primary = primary);
 }
 
@@ -86,14 +86,23 @@ static void prepare_tag(struct vmx_vcpu *s, struct vmx_cpu *cpu)
 	vmwrite(F_VPID, s->hw.tag);
 }
 
-static void prepare(struct vmx_vcpu *s, struct vmx_cpu *cpu)
+/* Where the vCPU arrives here, after arch/x86 had the state, for a flush: what else
+ * stays from one entry to the next. */
+static __attribute__((noinline)) void settle(struct vmx_vcpu *s, struct vmx_cpu *cpu)
 {
 	vmx_push(s);
-	vmx_push_few(s);
-	prepare_event(s);
-	prepare_windows(s);
 	prepare_tag(s, cpu);
 	hw_load(&s->hw, &cpu->hw, s->hw.cpu.dr[7]);
+}
+
+static void prepare(struct vmx_vcpu *s, struct vmx_cpu *cpu)
+{
+	if (unlikely(s->hw.pulled || __atomic_load_n(&s->hw.flush, __ATOMIC_SEQ_CST)))
+		settle(s, cpu);
+	vmx_push_few(s);
+	if (unlikely(s->armed || hw_event_waits(&s->hw)))
+		prepare_event(s);
+	prepare_windows(s);
 }
 
 /* What delivery the exit broke into; the NMI's own blocking was for its delivery. */
@@ -135,6 +144,12 @@ static bool enter(struct vmx_vcpu *s, struct exit *x)
 	return true;
 }
 
+static bool nmi_window_opens(struct vmx_vcpu *s)
+{
+	return unlikely(s->hw.nmi_window) &&
+	       hw_nmi_window_opens(&s->hw, nmi_blocked(s), in_shadow(s));
+}
+
 int vmx_run(struct vcpu *v, struct exit *x)
 {
 	struct vmx_vcpu *s = vmx_of(v);
@@ -146,10 +161,10 @@ int vmx_run(struct vcpu *v, struct exit *x)
 		x->error = s->why;
 		return 0;
 	}
+	settle(s, cpu);
 	do
 		prepare(s, cpu);
-	while (enter(s, x) && !vmx_handle_exit(s, x) &&
-	       !hw_nmi_window_opens(&s->hw, nmi_blocked(s), in_shadow(s)));
+	while (enter(s, x) && !vmx_handle_exit(s, x) && !nmi_window_opens(s));
 	/* the next to run here may be another */
 	hw_fpu_save(&s->hw);
 	return 0;

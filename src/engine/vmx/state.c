@@ -63,7 +63,7 @@ void vmx_kept_push(struct vmx_vcpu *s)
 
 void vmx_pull_few(struct vmx_vcpu *s)
 {
-	s->hw.cpu.gpr[REG_RSP] = s->rsp = vmread(F_RSP);
+	s->hw.cpu.gpr[REG_RSP] = vmread(F_RSP);
 	s->hw.cpu.rip = vmread(F_RIP);
 	s->rflags = vmread(F_RFLAGS);
 	s->blocking = (u32)vmread(F_BLOCKING);
@@ -71,13 +71,8 @@ void vmx_pull_few(struct vmx_vcpu *s)
 
 void vmx_push_few(struct vmx_vcpu *s)
 {
-	if (s->rsp != s->hw.cpu.gpr[REG_RSP])
-		vmwrite(F_RSP, s->rsp = s->hw.cpu.gpr[REG_RSP]);
+	vmwrite(F_RSP, s->hw.cpu.gpr[REG_RSP]);
 	vmwrite(F_RIP, s->hw.cpu.rip);
-	if (s->tsc_offset != s->hw.cpu.tsc_offset) {
-		s->tsc_offset = s->hw.cpu.tsc_offset;
-		vmwrite(F_TSC_OFFSET, s->tsc_offset);
-	}
 }
 
 /* --- segments ----------------------------------------------------------------------------------- */
@@ -298,6 +293,7 @@ void vmx_push(struct vmx_vcpu *s)
 	control_push(s);
 	switched_push(s);
 	vmwrite(F_DR7, c->dr[7]);
+	vmwrite(F_TSC_OFFSET, c->tsc_offset);
 	vmwrite(F_PAT, c->msr.pat);
 	vmwrite(F_SYSENTER_CS, c->msr.sysenter_cs);
 	vmwrite(F_SYSENTER_ESP, c->msr.sysenter_esp);

@@ -81,7 +81,6 @@ static int vmx_map(struct vm *vm, const struct mem_slot *slot)
 static void known_init(struct x86_insn known[KNOWN_INSNS])
 {
 	static const u8 code[KNOWN_INSNS][15] = {
-		[KNOWN_VMCALL] = { 0x0f, 0x01, 0xc1 },
 		[KNOWN_RDMSR] = { 0x0f, 0x32 },
 		[KNOWN_WRMSR] = { 0x0f, 0x30 },
 		[KNOWN_CR8_READ] = { 0x44, 0x0f, 0x20, 0xc0 },

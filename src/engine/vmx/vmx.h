@@ -23,7 +23,7 @@ enum { KEPT_STAR, KEPT_LSTAR, KEPT_CSTAR, KEPT_SFMASK, KEPT_KERNEL_GS, KEPT_MSRS
 #define VMX_EXCEPTIONS ((u32)(BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC)))
 
 /* Instructions of which an exit says all: which, how long, with which register. */
-enum { KNOWN_VMCALL, KNOWN_RDMSR, KNOWN_WRMSR, KNOWN_CR8_READ, KNOWN_CR8_WRITE, KNOWN_INSNS };
+enum { KNOWN_RDMSR, KNOWN_WRMSR, KNOWN_CR8_READ, KNOWN_CR8_WRITE, KNOWN_INSNS };
 
 struct vmx_vcpu;
 
@@ -57,12 +57,11 @@ struct vmx_vcpu {
 	bool armed; /* the VMCS has an event to deliver */
 	struct x86_insn known[KNOWN_INSNS];
 	/* While hw.pulled is false, as in the VMCS: */
-	u64 rsp, rflags;
+	u64 rflags;
 	u32 blocking;
 	struct x86_seg segs[SEG_COUNT]; /* as pulled */
 	/* What the VMCS holds. */
 	u32 primary, secondary, entry, exceptions;
-	u64 tsc_offset;
 	char why[96]; /* the engine's last error */
 };
 

@@ -14,11 +14,6 @@ void arch_pause(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
-u64 arch_counter(void)
-{
-	return rdtsc();
-}
-
 bool arch_random(u64 *value)
 {
 	u8 ok = 0;
