@@ -183,9 +183,10 @@ static bool deliver_first(struct svm_vcpu *s, struct exit *x)
 }
 
 /*
- * A device was touched before the interrupt that was due came (Bochs 2.7 lets one
- * instruction pass before it looks at V_IRQ): it comes first, and the instruction,
- * which may be a repetition without end, runs again.
+ * A device was touched before the interrupt that was due came (Bochs 2.7 does not look
+ * at V_IRQ when the guest is entered with IF set, but at its next event or when IF
+ * changes): it comes first, and the instruction, which may be a repetition without end,
+ * runs again.
  */
 static bool is_late(const struct svm_vcpu *s)
 {
